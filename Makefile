@@ -1,0 +1,38 @@
+# The README's two commands are `make race` and `make test`; each does its own set-up in .venv and is quick the second time.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: race test lint types suite bench clean
+
+race: $(VENV)/.run
+	$(BIN)/slalom race
+
+test: lint types suite
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+suite: $(VENV)/.test
+	$(BIN)/python -m pytest --doctest-modules slalom tests
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Slalom needs Python 3.11 or newer; set PYTHON=/path/to/it.'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@

@@ -1,0 +1,43 @@
+"""Slalom: an optimizer workbench for PyTorch. Which optimizer, why it does not converge, how the methods behave."""
+
+from __future__ import annotations
+
+import os as _os
+from typing import TYPE_CHECKING, Any
+
+# MKL picks its kernel by where in memory a matrix starts, so a lane's last bits would depend on its place among the others.
+# In this mode they do not, at no measured cost; MKL reads it at its first call, hence here. A setting of yours is kept.
+_os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+
+from slalom.race import hooks as _hooks  # noqa: E402
+from slalom.race import load, race  # noqa: E402
+
+if TYPE_CHECKING:
+    from slalom import optim
+    from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
+
+__version__ = "0.1.0"
+
+__all__ = ["Lane", "Lanes", "TorchOptimizer", "__version__", "lanes_of", "load", "optim", "race"]
+
+_LANES = ("Lane", "Lanes", "TorchOptimizer", "lanes_of")
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first used: `import slalom` stays light.
+    import importlib
+
+    if name in _LANES:
+        return getattr(importlib.import_module("slalom.engines.lanes"), name)
+    if name == "optim":
+        return importlib.import_module("slalom.optim")
+    raise AttributeError(f"module 'slalom' has no attribute {name!r}")
+
+
+def _write_report(result: Any, path: Any) -> None:
+    from slalom.report import write_report
+
+    write_report(result, path)
+
+
+_hooks.report = _write_report

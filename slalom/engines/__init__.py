@@ -1,0 +1,1 @@
+"""How a rule is run: printed, compiled, as a torch optimizer, as lanes."""

@@ -1,0 +1,182 @@
+"""A few lanes that are trained together by one thread: rows of one matrix, small enough for a core's cache.
+
+A vectorised loop hands the last few elements of a tensor to scalar code, which may round otherwise (torch.sigmoid does).
+Where a mechanism cannot exclude that, the chunk carries `spare` lanes at its end, which take that tail, so that a lane's
+numbers are the same to the bit wherever it stands and whoever stands beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from slalom.core.rule import Settings
+from slalom.engines.lanes.counter import lane_keys
+from slalom.engines.lanes.lane import Lane
+from slalom.engines.lanes.layout import Layout
+from slalom.engines.lanes.mechanism import Mechanism
+from slalom.engines.lanes.update import RuleUpdate, TorchUpdate, Update, clip_scale
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Retirement:
+    """A lane's end: `step` (from 1) turned non-finite; its state is the one after `last_finite_step`."""
+
+    lane: int
+    step: int
+    last_finite_step: int
+    reason: str
+
+
+class Chunk:
+    """`numbers`: the lanes' numbers in the heat; `modules`: each lane's freshly initialised module."""
+
+    def __init__(
+        self,
+        numbers: Sequence[int],
+        lanes: Sequence[Lane],
+        modules: Sequence[nn.Module],
+        layout: Layout,
+        mechanism: Mechanism,
+        dtype: torch.dtype,
+    ) -> None:
+        self.numbers = list(numbers)
+        self.lanes = list(lanes)
+        self.layout = layout
+        self.mechanism = mechanism
+        self.t = 0
+        self.alive = np.ones(len(lanes), dtype=bool)
+        self.retired: list[Retirement] = []
+        padded = [*modules, *[modules[-1]] * mechanism.spare]
+        self.params = torch.stack([layout.row(m) for m in padded]).to(dtype)
+        self.buffers = {
+            k: torch.stack([_cast(dict(m.named_buffers())[k], dtype) for m in padded])
+            for k, _ in modules[0].named_buffers()
+        }
+        self.seeds = [lane.seed for lane in self.lanes] + [0] * mechanism.spare
+        clips = [lane.clip for lane in lanes]
+        self.clip = torch.tensor([float("inf") if c is None else c for c in clips], dtype=dtype) if any(clips) else None
+        self.updates = [(rows, self._update(rows)) for rows in _runs(self.lanes)]
+
+    def _update(self, rows: slice) -> Update:
+        lanes, params = self.lanes[rows], self.params[rows]
+        if isinstance(lanes[0].optimizer, Settings):
+            return RuleUpdate(lanes, params)
+        return TorchUpdate(lanes, params, self.layout, lambda i: self._again(rows.start + i))
+
+    def _again(self, row: int) -> tuple[Tensor, Tensor]:
+        x, y, keys, per_lane = self._batch
+        one = slice(row, row + 1)
+        buffers = {k: v[one] for k, v in self.buffers.items()}
+        lane_x, lane_y = (x[one], y[one]) if per_lane else (x, y)
+        loss, grads, _ = self.mechanism.gradients(self.params[one], buffers, lane_x, lane_y, keys[one], per_lane)
+        return loss[0], grads[0]
+
+    def step(self, x: Tensor, y: Tensor, per_lane: bool) -> tuple[Floats, Floats]:
+        """One step: loss and gradient norm (before clipping) of each lane; NaN once a lane has retired."""
+        self.t += 1
+        n = len(self.lanes)
+        nothing = np.full(n, np.nan)
+        if not self.alive.any():
+            return nothing, nothing
+        keys = lane_keys(self.seeds, self.t)
+        self._batch = (x, y, keys, per_lane)
+        loss, grads, buffers = self.mechanism.gradients(self.params, self.buffers, x, y, keys, per_lane)
+        loss, grads = loss[:n], grads[:n]
+        norm = torch.linalg.vector_norm(grads, dim=1).double()
+        over = ~torch.isfinite(norm)
+        if bool(over.any()):  # squares may overflow where the gradient itself does not
+            norm[over] = torch.linalg.vector_norm(grads[over], dim=1, dtype=torch.float64)
+        losses, norms = loss.double().numpy(), norm.numpy()
+        live = self.alive & np.isfinite(losses) & np.isfinite(norms)
+        scale = None if self.clip is None else clip_scale(norm.to(self.clip.dtype), self.clip)
+        stepped = np.zeros(n, dtype=bool)
+        for rows, update in self.updates:
+            part = None if scale is None else scale[rows]
+            stepped[rows] = update.step(self.params[rows], grads[rows], loss[rows], self.t, live[rows], part)
+        self._keep_buffers(buffers, stepped)
+        for i in np.flatnonzero(self.alive & ~stepped):
+            self.retired.append(Retirement(self.numbers[i], self.t, self.t - 1, _reason(losses[i], norms[i])))
+        out_loss, out_norm = np.where(self.alive, losses, np.nan), np.where(self.alive, norms, np.nan)
+        self.alive &= stepped
+        return out_loss, out_norm
+
+    def _keep_buffers(self, new: dict[str, Tensor], stepped: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
+        if stepped.all():
+            self.buffers = new
+            return
+        rows = torch.from_numpy(np.flatnonzero(stepped))
+        for k, v in new.items():
+            self.buffers[k][rows] = v[rows]
+
+    def epoch(self, x: Tensor, y: Tensor, batches: Sequence[Tensor]) -> tuple[Floats, Floats]:
+        """Steps over batches of indices into x and y, each `[batch]` (shared) or `[lanes, batch]`: two `[steps, lanes]`."""
+        losses, norms = [], []
+        for index in batches:
+            per_lane = index.dim() == 2
+            if per_lane and self.mechanism.spare:
+                index = torch.cat([index, index[-1:].expand(self.mechanism.spare, -1)])
+            loss, norm = self.step(x[index], y[index], per_lane)
+            losses.append(loss)
+            norms.append(norm)
+        return np.stack(losses), np.stack(norms)
+
+    def outputs(self, x: Tensor, batch: int) -> Tensor:
+        """Evaluation-mode outputs `[lanes, n, ...]`."""
+        n = len(self.lanes)
+        return torch.cat([self.mechanism.predict(self.params, self.buffers, part)[:n] for part in torch.split(x, batch)], dim=1)
+
+    def evaluate(self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]], batch: int) -> Floats:
+        """Each measure of each lane over all of x, y: `[measures, lanes]`; NaN for retired lanes."""
+        out = np.full((len(measures), len(self.lanes)), np.nan)
+        if self.alive.any():
+            outputs = self.outputs(x, batch)
+            for i in np.flatnonzero(self.alive):
+                out[:, i] = [float(measure(outputs[i], y)) for measure in measures]
+        return out
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a later process needs to go on to the bit."""
+        return {
+            "t": self.t,
+            "params": self.params,
+            "buffers": self.buffers,
+            "alive": torch.from_numpy(self.alive),
+            "retired": [[r.lane, r.step, r.last_finite_step, r.reason] for r in self.retired],
+            "updates": [update.state_dict() for _, update in self.updates],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes up what `state_dict` gave."""
+        self.t = state["t"]
+        self.params.copy_(state["params"])
+        self.buffers = {k: v.clone() for k, v in state["buffers"].items()}
+        self.alive = state["alive"].numpy().copy()
+        self.retired = [Retirement(*r) for r in state["retired"]]
+        for (_, update), saved in zip(self.updates, state["updates"], strict=True):
+            update.load_state_dict(saved)
+
+
+def _reason(loss: float, norm: float) -> str:
+    if not np.isfinite(loss):
+        return f"loss is {loss}"
+    if not np.isfinite(norm):
+        return f"gradient norm is {norm}"
+    return "the step made a parameter infinite or NaN"
+
+
+def _cast(buffer: Tensor, dtype: torch.dtype) -> Tensor:
+    return buffer.to(dtype) if buffer.is_floating_point() else buffer
+
+
+def _runs(lanes: Sequence[Lane]) -> list[slice]:
+    """Slices of neighbours that share a program."""
+    cuts = [i for i in range(1, len(lanes)) if lanes[i].optimizer.program != lanes[i - 1].optimizer.program]
+    return [slice(a, b) for a, b in zip([0, *cuts], [*cuts, len(lanes)], strict=True)]

@@ -1,0 +1,81 @@
+"""Dropout whose mask is a function of (lane's seed, step, place, element) and of nothing else.
+
+A generator that lanes share would make a lane's masks depend on its neighbours; one generator a lane cannot be batched.
+A counter-based hash has neither fault: any mechanism, any company of lanes and a resumed run draw the same masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+_LOW = 0xFFFFFFFF
+
+
+def _mix(x: Any) -> Any:
+    # The finaliser of MurmurHash3 (32 bits, in int64 so that products do not wrap): every output bit depends on every input bit.
+    x = x ^ (x >> 16)
+    x = (x * 0x85EBCA6B) & _LOW
+    x = x ^ (x >> 13)
+    x = (x * 0xC2B2AE35) & _LOW
+    return x ^ (x >> 16)
+
+
+def lane_key(seed: int, step: int) -> int:
+    """The 32-bit key of a lane at a step."""
+    return int(_mix((_mix(seed & _LOW) + 0x9E3779B9 * step) & _LOW))
+
+
+def lane_keys(seeds: Sequence[int], step: int) -> Tensor:
+    """Keys `[lanes]` (int64)."""
+    return torch.tensor([lane_key(s, step) for s in seeds], dtype=torch.int64)
+
+
+def uniform(key: Tensor, site: int, shape: Sequence[int]) -> Tensor:
+    """Numbers in [0, 1), float32: `[*shape]` for a key without axes, `[lanes, *shape]` for keys `[lanes]`."""
+    count = 1
+    for size in shape:
+        count *= size
+    base = _mix((key + 0x632BE5AB * (site + 1)) & _LOW)
+    index = torch.arange(count, dtype=torch.int64)
+    x = _mix((base.unsqueeze(-1) + 0x9E3779B9 * index) & _LOW)
+    drawn: Tensor = (x >> 8).to(torch.float32).mul(2.0**-24)
+    return drawn.reshape(*drawn.shape[:-1], *shape)
+
+
+def drop(x: Tensor, key: Tensor, site: int, p: float, mask_shape: Sequence[int]) -> Tensor:
+    """Inverted dropout of `x`; the mask has `mask_shape` (after the lane axis of `key`, if it has one)."""
+    if p >= 1:
+        return x * 0
+    keep = uniform(key, site, mask_shape) >= p
+    return torch.where(keep, x / (1 - p), 0)
+
+
+class CounterDropout(TorchFunctionMode):
+    """While active, `torch.nn.functional.dropout` and its channel-wise kin draw from `key`; sites count up by call."""
+
+    _channels: dict[Callable[..., Any], int] = {F.dropout: 0, F.dropout1d: 1, F.dropout2d: 2, F.dropout3d: 3}  # noqa: RUF012
+
+    def __init__(self, key: Tensor) -> None:
+        super().__init__()
+        self.key = key
+        self.site = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func not in self._channels:
+            return func(*args, **kwargs)
+        return self._dropout(self._channels[func], *args, **kwargs)
+
+    def _dropout(self, dims: int, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        # Out of place also when inplace is asked for: the result is the same, and vmap cannot write into a shared input.
+        if not training or p == 0:
+            return input
+        self.site += 1
+        shape = input.shape if dims == 0 else (*input.shape[: input.dim() - dims], *([1] * dims))
+        return drop(input, self.key, self.site, p, shape)

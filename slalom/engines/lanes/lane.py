@@ -1,0 +1,103 @@
+"""What one lane is trained with."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from slalom.core.errors import BadValueError
+from slalom.core.rule import Rule, Settings, get_rule
+
+Schedule = Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class TorchOptimizer:
+    """Any `torch.optim.Optimizer` class with its arguments; a lane with one is stepped on its own."""
+
+    cls: type[torch.optim.Optimizer]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = inspect.signature(self.cls).parameters
+        if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+            for name in self.arguments:
+                if name not in known:
+                    raise BadValueError(f"{self.cls.__name__} takes no argument {name!r}; it takes {', '.join(list(known)[1:])}")
+
+    @property
+    def name(self) -> str:
+        """The class's name in the field, told apart from the rule of that name: `torch.Adam`."""
+        return f"{self.cls.__module__.split('.')[0]}.{self.cls.__name__}"
+
+    @property
+    def program(self) -> tuple[Any, ...]:
+        return (self.name,)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One model copy's rule, hypers and seed.
+
+    `optimizer`: settings of a rule (`adam(lr=0.01)`) or a `TorchOptimizer`. `seed`: of initialisation (the model factory
+    runs right after `torch.manual_seed(seed)`) and dropout. `schedule`: factor on the lr at a step counted from 0.
+    `clip`: largest gradient norm (over all parameters), as `torch.nn.utils.clip_grad_norm_`.
+    """
+
+    optimizer: Settings | TorchOptimizer
+    seed: int = 0
+    schedule: Schedule | None = None
+    clip: float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise BadValueError(f"a lane's seed must be a whole number in [0, 2**32), got {self.seed!r}")
+        if self.clip is not None and not self.clip > 0:
+            raise BadValueError(f"clip must be a gradient norm > 0 or None, got {self.clip!r}")
+
+    @property
+    def lr(self) -> float:
+        """The base learning rate."""
+        if isinstance(self.optimizer, Settings):
+            return self.optimizer.values["lr"]
+        default = inspect.signature(self.optimizer.cls).parameters.get("lr")
+        return float(self.optimizer.arguments.get("lr", default.default if default else float("nan")))
+
+
+def lanes_of(
+    rule: str | Rule | type[torch.optim.Optimizer],
+    *,
+    seed: int | Sequence[int] = 0,
+    schedule: Schedule | None = None,
+    clip: float | None = None,
+    **hypers: Any,
+) -> list[Lane]:
+    """Lanes of one rule: every hyper is one value for all or a sequence with one a lane.
+
+    >>> [lane.optimizer.values["lr"] for lane in lanes_of("adam", lr=[1e-3, 1e-2], b1=0.8)]
+    [0.001, 0.01]
+    """
+    given: dict[str, Any] = {"seed": seed, **hypers}
+    many = {
+        k: len(v) for k, v in given.items() if isinstance(v, Sequence) and not isinstance(v, str) and k not in ("betas",)
+    }
+    n = max(many.values(), default=1)
+    for name, length in many.items():
+        if length != n:
+            raise BadValueError(f"{name} has {length} values for {n} lanes; give one value or one a lane")
+    lanes = []
+    for i in range(n):
+        one = {k: v[i] if k in many else v for k, v in given.items()}
+        lane_seed = one.pop("seed")
+        optimizer: Settings | TorchOptimizer
+        if isinstance(rule, type):
+            optimizer = TorchOptimizer(rule, one)
+        else:
+            found = get_rule(rule) if isinstance(rule, str) else rule
+            optimizer = found(lane=i, **one)
+        lanes.append(Lane(optimizer, lane_seed, schedule, clip))
+    return lanes

@@ -1,0 +1,172 @@
+"""Many copies of one model, trained side by side as one program."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from slalom.core.errors import BadValueError
+from slalom.engines.lanes.choose import Choice, choose
+from slalom.engines.lanes.chunk import Chunk, Floats, Retirement
+from slalom.engines.lanes.lane import Lane
+from slalom.engines.lanes.layout import Layout, as_factory, initialise
+from slalom.engines.lanes.losses import Loss
+from slalom.engines.lanes.workers import map_chunks
+
+CHUNK = 32  # lanes a chunk: the working set of an MLP of 10,000 parameters then fits a core's share of the cache
+EVALUATION_BATCH = 1024
+
+
+def chunk_size(lanes: int) -> int:
+    """Lanes a chunk on this machine: enough chunks for every thread, none larger than the cache likes."""
+    return min(CHUNK, math.ceil(lanes / torch.get_num_threads()))
+
+
+class Lanes:
+    """Train N copies of one `nn.Module`, each lane with its own rule, hypers, seed, schedule and clipping.
+
+    `model`: a factory, called right after `torch.manual_seed(lane.seed)`, or a module that is copied.
+    `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
+    targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
+    `"stacked"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that one thread trains together.
+
+    A lane that turns non-finite retires alone (`retired`); the others' numbers are the same to the bit as without it.
+
+    >>> import torch
+    >>> from slalom.engines.lanes import lanes_of
+    >>> x, y = torch.randn(64, 4), torch.randint(0, 3, (64,))
+    >>> lanes = Lanes(lambda: torch.nn.Linear(4, 3), lanes_of("adam", lr=[1e-3, 1e-2]), loss="cross_entropy", example=(x, y))
+    >>> loss, grad_norm = lanes.step(x, y)
+    >>> loss.shape
+    (2,)
+    """
+
+    def __init__(
+        self, model: nn.Module | Callable[[], nn.Module], lanes: Sequence[Lane], *, loss: str | Loss,
+        example: tuple[Tensor, Tensor], mechanism: str = "auto", dtype: torch.dtype = torch.float32,
+        chunk: int | None = None,
+    ) -> None:  # fmt: skip
+        if not lanes:
+            raise BadValueError("there are no lanes to train; give at least one")
+        if dtype not in (torch.float32, torch.float64):
+            raise BadValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+        if chunk is not None and (isinstance(chunk, bool) or chunk < 1):
+            raise BadValueError(f"chunk must be a whole number of lanes >= 1, got {chunk!r}")
+        self.lanes = list(lanes)
+        self.dtype = dtype
+        factory = as_factory(model)
+        by_seed = {seed: initialise(factory, seed).to(dtype) for seed in sorted({lane.seed for lane in lanes})}
+        self._template = next(iter(by_seed.values()))
+        self.layout = Layout.of(self._template)
+        for seed, module in by_seed.items():
+            if Layout.of(module) != self.layout:
+                raise BadValueError(f"the factory made another architecture for seed {seed}; lanes of a heat must share one")
+        x, y = example
+        self.choice: Choice = choose(self._template, self.layout, loss, self._cast(x), self._cast(y), mechanism)
+        order = sorted(range(len(lanes)), key=lambda i: tuple(map(str, lanes[i].optimizer.program)))
+        size = chunk or chunk_size(len(lanes))
+        self._chunks = [
+            self._make_chunk(order[i : i + size], by_seed, loss) for i in range(0, len(order), size)
+        ]
+
+    def _make_chunk(self, numbers: list[int], by_seed: dict[int, nn.Module], loss: str | Loss) -> Chunk:
+        lanes = [self.lanes[i] for i in numbers]
+        mechanism = self.choice.make(self._template, self.layout, loss)
+        return Chunk(numbers, lanes, [by_seed[lane.seed] for lane in lanes], self.layout, mechanism, self.dtype)
+
+    def _cast(self, data: Tensor) -> Tensor:
+        return data.to(self.dtype) if data.is_floating_point() else data
+
+    def __len__(self) -> int:
+        return len(self.lanes)
+
+    def _gather(self, parts: Sequence[Floats]) -> Floats:
+        """Per-chunk arrays `[..., lanes of the chunk]` -> `[..., lanes]` in the order of `self.lanes`."""
+        out = np.full((*parts[0].shape[:-1], len(self.lanes)), np.nan)
+        for chunk, part in zip(self._chunks, parts, strict=True):
+            out[..., chunk.numbers] = part
+        return out
+
+    def step(self, x: Tensor, y: Tensor) -> tuple[Floats, Floats]:
+        """One step of every lane on one shared batch `x [batch, ...]`, `y`: loss and gradient norm `[lanes]`."""
+        losses, norms = self.epoch(x, y, [torch.arange(len(x))])
+        return losses[0], norms[0]
+
+    def epoch(self, x: Tensor, y: Tensor, batches: Sequence[Tensor]) -> tuple[Floats, Floats]:
+        """Steps over `batches` of indices into x and y: `[batch]`, shared by all lanes, or `[lanes, batch]`, one's own each.
+
+        Returns training loss and gradient norm, `[steps, lanes]`; NaN after a lane has retired.
+        """
+        for index in batches:
+            if index.dim() not in (1, 2) or (index.dim() == 2 and len(index) != len(self.lanes)):
+                raise BadValueError(f"batches must be [batch] or [{len(self.lanes)} lanes, batch], got {list(index.shape)}")
+        x, y = self._cast(x), self._cast(y)
+
+        def work(chunk: Chunk) -> tuple[Floats, Floats]:
+            return chunk.epoch(x, y, [b if b.dim() == 1 else b[chunk.numbers] for b in batches])
+
+        done = map_chunks(work, self._chunks)
+        return self._gather([d[0] for d in done]), self._gather([d[1] for d in done])
+
+    def evaluate(self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]]) -> Floats:
+        """Measures `f(outputs [n, ...], targets [n, ...])` of every lane in evaluation mode: `[measures, lanes]`."""
+        x, y = self._cast(x), self._cast(y)
+        return self._gather(map_chunks(lambda c: c.evaluate(x, y, measures, EVALUATION_BATCH), self._chunks))
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Outputs `[lanes, n, ...]` in evaluation mode (a retired lane's are those of its last finite state)."""
+        x = self._cast(x)
+        parts = map_chunks(lambda c: c.outputs(x, EVALUATION_BATCH), self._chunks)
+        out = torch.empty(len(self.lanes), *parts[0].shape[1:], dtype=parts[0].dtype)
+        for chunk, part in zip(self._chunks, parts, strict=True):
+            out[chunk.numbers] = part
+        return out
+
+    @property
+    def t(self) -> int:
+        """Steps so far."""
+        return self._chunks[0].t
+
+    @property
+    def retired(self) -> dict[int, Retirement]:
+        """Lanes that turned non-finite, by number."""
+        return {r.lane: r for chunk in self._chunks for r in chunk.retired}
+
+    def weights(self, lane: int) -> dict[str, Tensor]:
+        """Parameters and buffers of a lane under the module's own names; of its last finite state if it has retired."""
+        chunk = next(c for c in self._chunks if lane in c.numbers)
+        row = chunk.numbers.index(lane)
+        named = {k: v[0].clone() for k, v in self.layout.split(chunk.params[row : row + 1]).items()}
+        return named | {k: v[row].clone() for k, v in chunk.buffers.items()}
+
+    def module(self, lane: int) -> nn.Module:
+        """A lane's model as a module of its own."""
+        module = copy.deepcopy(self._template)
+        module.load_state_dict(self.weights(lane), strict=False)
+        return module
+
+    def explain(self) -> str:
+        """Which mechanism runs the lanes and why."""
+        sizes = sorted({len(c.lanes) for c in self._chunks}, reverse=True)
+        shape = f"{len(self._chunks)} chunks of up to {sizes[0]}" if len(self._chunks) > 1 else "one chunk"
+        return f"{len(self.lanes)} lanes, {self.choice.name} ({self.choice.why}), {shape}"
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on to the bit: tensors, numbers and strings only (loads with `weights_only=True`)."""
+        return {"lanes": len(self.lanes), "mechanism": self.choice.name, "chunks": [c.state_dict() for c in self._chunks]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from `state_dict` of lanes made from the same model and the same list."""
+        sizes = [len(c["alive"]) for c in state["chunks"]]
+        if state["mechanism"] != self.choice.name or sizes != [len(c.lanes) for c in self._chunks]:
+            raise BadValueError(
+                f"the state is of {state['lanes']} lanes, {state['mechanism']}, in chunks of {sizes}; these are {self.explain()}"
+            )
+        for chunk, saved in zip(self._chunks, state["chunks"], strict=True):
+            chunk.load_state_dict(saved)

@@ -1,0 +1,67 @@
+"""All parameters of a module as one row, so that a lane is a row of a matrix and a rule sees one tensor."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from slalom.core.errors import BadValueError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each parameter lies in the row: names, shapes, sizes, in the module's order."""
+
+    names: tuple[str, ...]
+    shapes: tuple[torch.Size, ...]
+
+    @classmethod
+    def of(cls, module: nn.Module) -> Layout:
+        named = [(k, p) for k, p in module.named_parameters() if p.requires_grad]
+        if not named:
+            raise BadValueError("the model has no parameter that requires a gradient; nothing to train")
+        bad = {str(p.dtype) for _, p in named if not p.dtype.is_floating_point}
+        if bad:
+            raise BadValueError(f"lanes train real floating-point parameters; this model has {', '.join(sorted(bad))}")
+        return cls(tuple(k for k, _ in named), tuple(p.shape for _, p in named))
+
+    @property
+    def sizes(self) -> list[int]:
+        return [s.numel() for s in self.shapes]
+
+    @property
+    def length(self) -> int:
+        return sum(self.sizes)
+
+    def split(self, rows: Tensor) -> dict[str, Tensor]:
+        """Views `[n, *shape]` of each parameter of `rows [n, length]`."""
+        parts = torch.split(rows, self.sizes, dim=1)
+        return {k: v.reshape(len(rows), *s) for k, s, v in zip(self.names, self.shapes, parts, strict=True)}
+
+    def row(self, module: nn.Module) -> Tensor:
+        """The module's parameters as one row `[length]`."""
+        named = dict(module.named_parameters())
+        return torch.cat([named[k].detach().reshape(-1) for k in self.names])
+
+
+def initialise(model: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """A fresh module from the factory, exactly as after `torch.manual_seed(seed)`; the caller's generator is untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = model()
+    if not isinstance(module, nn.Module):
+        raise BadValueError(f"the model factory must return a torch.nn.Module, got {type(module).__name__}")
+    return module
+
+
+def as_factory(model: nn.Module | Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    """A factory as it is; a module as a factory of its copies."""
+    if isinstance(model, nn.Module):
+        return lambda: copy.deepcopy(model)
+    if not callable(model):
+        raise BadValueError(f"model must be an nn.Module or a callable that makes one, got {type(model).__name__}")
+    return model

@@ -1,0 +1,231 @@
+"""A rule as a `torch.optim.Optimizer`: torch's arguments, groups and state dicts, made from the declaration."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+import torch
+
+from slalom.core.errors import BadValueError
+from slalom.core.rule import Rule, Settings
+from slalom.engines import signature
+from slalom.engines.loading import load
+from slalom.engines.signature import IMPLEMENTATION, Argument
+from slalom.engines.state import complete
+from slalom.engines.step import Job, update
+
+Group = dict[str, Any]
+# A hyper of this name is the schedule's factor alone. torch's schedulers leave their peak in the group ("initial_lr", and
+# "max_lr" where the rate first rises), so the factor can be read off; what the user sets multiplies it.
+SCHEDULE = "schedule"
+Params = (
+    Iterable[torch.Tensor] | Iterable[Group] | Iterable[tuple[str, torch.Tensor]]
+)  # torch.optim.optimizer.ParamsT, which older releases lack
+
+
+class RuleOptimizer(torch.optim.Optimizer):
+    """Base of every optimizer that is built from a rule: `class Mine(RuleOptimizer, rule=mine): ...`.
+
+    Parameter groups hold the constructor's arguments under their names, as torch's do, so that learning-rate schedulers
+    and edits of `param_groups` take effect at the next step. State dicts use torch's keys where torch has the rule.
+    """
+
+    rule: ClassVar[Rule]
+    _arguments: ClassVar[tuple[Argument, ...]]
+    _given: frozenset[str]
+
+    def __init_subclass__(cls, *, rule: Rule | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if rule is None:  # a user's subclass of one of ours
+            if not hasattr(cls, "rule"):
+                raise TypeError(f"{cls.__name__}: name its rule: class {cls.__name__}(RuleOptimizer, rule=...)")
+            return
+        cls.rule = rule
+        cls._arguments = signature.arguments(rule)
+        cls.__doc__ = cls.__dict__.get("__doc__") or signature.docstring(rule, cls.__name__, cls.__module__)
+        if "__init__" not in cls.__dict__:
+            cls.__init__ = _constructor(rule)  # type: ignore[method-assign]
+
+    def __init__(self, params: Params, *args: Any, **kwargs: Any) -> None:
+        try:
+            bound = signature.signature(self.rule).bind(self, params, *args, **kwargs)
+        except TypeError as error:
+            names = ", ".join(a.name for a in self._arguments)
+            raise TypeError(f"{type(self).__name__}: {error}; it takes params, {names}") from None
+        given = {k: v for k, v in bound.arguments.items() if k not in ("self", "params")}
+        self._given = frozenset(given)
+        defaults = {a.name: given.get(a.name, a.default) for a in self._arguments}
+        self._use_convention(defaults, self._given)
+        self._settings_of(defaults)
+        super().__init__(params, defaults)
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Adds a group, its hypers checked; what it does not give is the constructor's.
+
+        A key that is nearly an argument's name, or a rule's own symbol for one, is an error rather than ignored.
+        """
+        if isinstance(param_group, dict):
+            self._refuse_misspelt(param_group)
+            convention = param_group.get("convention", self.defaults.get("convention"))
+            if convention != self.defaults.get("convention"):
+                mine = {a.name: self.defaults[a.name] for a in self._arguments if a.name in self._given}
+                fresh = {a.name: a.default for a in self._arguments} | mine | param_group
+                self._use_convention(fresh, self._given | set(param_group))
+                for a in self._arguments:
+                    param_group.setdefault(a.name, fresh[a.name])
+            self._settings_of(self.defaults | param_group, self._where(len(self.param_groups)))
+        super().add_param_group(param_group)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step along the gradients as they are; parameters without one are left out.
+
+        With a closure, it is called first, with gradients on, and what it returns is returned.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with torch.set_grad_enabled(bool(self.defaults["differentiable"])):
+            work = []
+            for index, group in enumerate(self.param_groups):
+                settings, values = self._settings_of(group, self._where(index))
+                work.append((settings, values, self._jobs(group, settings, values), group))
+            for settings, values, jobs, group in work:
+                update(settings, values, jobs, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
+        return loss
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
+
+        The state is copied; its shapes and types are checked first, and nothing changes when they do not fit. Where
+        both sides know their parameters' names (torch: `named_parameters()`), states are matched by name. Arguments
+        that the loaded groups lack keep this optimizer's values.
+        """
+        load(self, state_dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_given": self._given}
+
+    # Reading groups ---------------------------------------------------------------------------------------------
+
+    def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any]) -> list[Job]:
+        jobs = []
+        for p in group["params"]:
+            g = p.grad
+            if g is None:
+                continue
+            if g.layout != torch.strided:
+                raise BadValueError(
+                    f"{type(self).__name__}: the gradient of a parameter of shape {tuple(p.shape)} must be dense, got "
+                    f"{g.layout}; use sparse=False in the layer, or p.grad = p.grad.to_dense() before the step"
+                )
+            complete(self.state[p], settings, values, p)
+            jobs.append(Job(p, g, self.state[p]))
+        return jobs
+
+    def _settings_of(self, group: Group, where: str = "") -> tuple[Settings, dict[str, Any]]:
+        """The group's checked settings, and its hypers with tensors left as they are where autograd may need them."""
+        values: dict[str, Any] = {}
+        numbers: dict[str, float] = {}
+        options: dict[str, Any] = {}
+        gates: dict[str, bool] = {}
+        name = type(self).__name__
+        for a in self._arguments:
+            value = group[a.name]
+            if a.name in IMPLEMENTATION:
+                if value not in (None, False):
+                    raise BadValueError(
+                        f"{name}: {a.name} must be {a.default}, got {value!r}{where}; it steers torch's "
+                        "implementation, and Slalom chooses its own path: leave it out"
+                    )
+            elif a.is_option:
+                options[a.name] = value
+            elif not a.names:
+                if not isinstance(value, bool):
+                    raise BadValueError(f"{name}: {a.name} must be True or False, got {value!r}{where}")
+            elif not a.fits(value):
+                raise BadValueError(f"{name}: {a.name} must be {len(a.names)} numbers, got {value!r}{where}")
+            else:
+                for hyper, x in a.split(value).items():
+                    values[hyper], numbers[hyper] = self._number(a.label(hyper), hyper, x, where)
+                    gates[hyper] = isinstance(x, torch.Tensor) and x.requires_grad
+        if SCHEDULE in values and "initial_lr" in group:
+            factor = float(group["lr"]) / (max(float(group["initial_lr"]), float(group.get("max_lr", 0.0))) or 1.0)
+            values[SCHEDULE], numbers[SCHEDULE] = values[SCHEDULE] * factor, numbers[SCHEDULE] * factor
+        chosen: dict[str, Any] = {**numbers, **options}
+        try:
+            return self.rule(**chosen, gates=gates), values
+        except BadValueError as error:  # an option's; the rule speaks of itself in lower case and knows no groups
+            raise BadValueError(str(error).replace(f"{self.rule.name}:", f"{name}:", 1) + where) from None
+
+    def _number(self, label: str, hyper: str, value: Any, where: str) -> tuple[Any, float]:
+        allowed = self.rule.hypers[hyper]
+        said = f"{type(self).__name__}: {label} must be"
+        if isinstance(value, torch.Tensor):
+            if value.numel() != 1 or value.is_complex() or value.dtype == torch.bool:
+                raise BadValueError(f"{said} a number or a tensor of one, got {value.dtype} of shape {tuple(value.shape)}{where}")
+            number = float(value.detach())
+            value = value.reshape(()) if value.requires_grad else number
+        elif isinstance(value, bool) or not hasattr(value, "__float__"):
+            raise BadValueError(f"{said} a number in {allowed.allowed}, got {value!r}{where}")
+        else:
+            value = number = float(value)
+        if not allowed.admits(number):
+            raise BadValueError(f"{said} in {allowed.allowed}, got {number!r}{where}")
+        return value, number
+
+    def _use_convention(self, group: Group, given: Iterable[str]) -> None:
+        # A default that sources disagree on follows the convention, unless the user gave a value.
+        for a in self._arguments:
+            if a.names and a.name not in given:
+                by = [self.rule.hypers[n] for n in a.names]
+                chosen = tuple(h.by_convention.get(group.get("convention", ""), h.default) for h in by)
+                group[a.name] = chosen if a.is_tuple else chosen[0]
+
+    def _refuse_misspelt(self, group: Group) -> None:
+        arguments = {a.name for a in self._arguments}
+        symbols = {n: a.label(n) for a in self._arguments for n in a.names}
+        for key in group:
+            if key in arguments or key in ("params", "param_names"):
+                continue
+            near = [symbols[key]] if key in symbols else difflib.get_close_matches(key, arguments, n=1, cutoff=0.85)
+            if near:
+                raise BadValueError(
+                    f"{type(self).__name__}: a parameter group has the key {key!r}, which nothing reads; "
+                    f"did you mean {near[0]!r}?"
+                )
+
+    def _where(self, index: int) -> str:
+        # While groups are being added, only a later one shows that there are several.
+        many = index > 0 or len(getattr(self, "param_groups", ())) > 1
+        return f" (parameter group {index})" if many else ""
+
+
+def _constructor(rule: Rule) -> Callable[..., None]:
+    def __init__(self: RuleOptimizer, params: Params, *args: Any, **kwargs: Any) -> None:
+        RuleOptimizer.__init__(self, params, *args, **kwargs)
+
+    __init__.__signature__ = signature.signature(rule)  # type: ignore[attr-defined]
+    return __init__
+
+
+def optimizer_class(rule: Rule, name: str | None = None) -> type[RuleOptimizer]:
+    """The `torch.optim.Optimizer` of a rule, under `name` (default: the rule's, in CamelCase).
+
+    Bind it to a module-level variable of that name and its instances can be pickled.
+
+    >>> import torch
+    >>> from slalom.rules import sgd
+    >>> Descent = optimizer_class(sgd, "Descent")
+    >>> Descent([torch.nn.Parameter(torch.zeros(2))], lr=-1.0)
+    Traceback (most recent call last):
+    slalom.core.errors.BadValueError: Descent: lr must be in [0, inf), got -1.0
+    """
+    name = name or "".join(part.capitalize() for part in rule.name.split("_"))
+    module = sys._getframe(1).f_globals.get("__name__", "__main__")
+    body = {"__module__": module, "__qualname__": name}
+    return types.new_class(name, (RuleOptimizer,), {"rule": rule}, lambda namespace: namespace.update(body))

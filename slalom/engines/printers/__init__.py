@@ -1,0 +1,1 @@
+"""An update rule's syntax tree, printed: as LaTeX, as text, as C."""

@@ -1,0 +1,87 @@
+"""What depends on hypers, step and scalar states alone, computed once a step in double precision with NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from slalom.engines.printers.nodes import Call, Compare, Expr, HyperValue, Neg, Num, Op, Prev, Step, Var
+from slalom.engines.printers.tree import Program
+
+_BINARY: dict[str, Callable[..., Any]] = {
+    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "**": np.power,
+    "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
+}  # fmt: skip
+_WORDS: dict[str, Callable[..., Any]] = {
+    "sqrt": np.sqrt, "exp": np.exp, "absolute": np.abs, "sign": np.sign, "maximum": np.maximum,
+    "minimum": np.minimum, "where": np.where,
+}  # fmt: skip
+
+
+class HostTape:
+    """Several host expressions flattened to one list of NumPy calls, each distinct subexpression computed once.
+
+    `where` selects, so a NaN or infinity in the branch not taken goes nowhere.
+    """
+
+    def __init__(self, made: Program, wanted: Sequence[Expr]) -> None:
+        self._made = made
+        self._slots: dict[Any, int] = {}
+        self._inputs: list[tuple[int, str, str]] = []  # slot, kind ("hyper", "scalar", "step"), name
+        self._numbers: list[tuple[int, float]] = []
+        self._calls: list[tuple[int, Callable[..., Any], tuple[int, ...]]] = []
+        self.outputs = [self._slot(node) for node in wanted]
+        self._size = len(self._slots)
+
+    def run(self, values: Mapping[str, Any], t: Any, scalars: Mapping[str, Any]) -> list[Any]:
+        """One NumPy value for each wanted expression; `values`, `t` and `scalars` are numbers or one number a lane."""
+        memory: list[Any] = [None] * self._size
+        for slot, number in self._numbers:
+            memory[slot] = number
+        for slot, kind, name in self._inputs:
+            source = values[name] if kind == "hyper" else scalars[name] if kind == "scalar" else t
+            memory[slot] = np.asarray(source, dtype=np.float64)
+        with np.errstate(all="ignore"):
+            for slot, call, args in self._calls:
+                memory[slot] = call(*(memory[a] for a in args))
+        return [memory[k] for k in self.outputs]
+
+    def _new(self, key: Any) -> int:
+        self._slots[key] = len(self._slots)
+        return self._slots[key]
+
+    def _slot(self, node: Expr) -> int:
+        if isinstance(node, Var):
+            value = self._made.definition(node)
+            assert value is not None, node
+            return self._slot(value)
+        if node in self._slots:
+            return self._slots[node]
+        if isinstance(node, Num):
+            slot = self._new(node)
+            self._numbers.append((slot, float(node.value)))
+        elif isinstance(node, HyperValue):
+            slot = self._new(node)
+            self._inputs.append((slot, "hyper", node.name))
+        elif isinstance(node, Prev):
+            slot = self._new(node)
+            self._inputs.append((slot, "scalar", node.name))
+        elif isinstance(node, Step):
+            slot = self._new(node)
+            self._inputs.append((slot, "step", "t"))
+        elif isinstance(node, Neg):
+            slot = self._call(node, np.negative, (self._slot(node.a),))
+        elif isinstance(node, Op | Compare):
+            slot = self._call(node, _BINARY[node.op], (self._slot(node.a), self._slot(node.b)))
+        elif isinstance(node, Call):
+            slot = self._call(node, _WORDS[node.fn], tuple(self._slot(a) for a in node.args))
+        else:
+            raise AssertionError(node)
+        return slot
+
+    def _call(self, node: Expr, call: Callable[..., Any], args: tuple[int, ...]) -> int:
+        slot = self._new(node)
+        self._calls.append((slot, call, args))
+        return slot

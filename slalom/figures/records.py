@@ -1,0 +1,138 @@
+"""The records that a race's figure is made of: plain data, no drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LeaderboardRow:
+    """One rule at its best learning rate; spreads are standard deviations over seeds, NaN where nothing was measured.
+
+    `lr_low`, `lr_high`: the learning rates that validation cannot tell from the best. `difference`,
+    `standard_error`: paired over seeds, against the leader, positive = worse. `at_edge`: the best lr is the grid's last.
+    """
+
+    rank: int
+    rule: str
+    lr: float
+    lr_low: float
+    lr_high: float
+    seeds: int
+    val_metric: float
+    val_metric_sd: float
+    val_loss: float
+    val_loss_sd: float
+    test_metric: float
+    test_metric_sd: float
+    test_loss: float
+    test_loss_sd: float
+    difference: float
+    standard_error: float
+    tied: bool
+    at_edge: bool
+    lanes: int
+    retired: int
+
+
+@dataclass(frozen=True)
+class LaneTable:
+    """Every lane, column by column; entry k of each column is row k of the curves. `rule` indexes `RaceFigure.rules`."""
+
+    lane: tuple[int, ...]
+    rule: tuple[int, ...]
+    lr: tuple[float, ...]
+    seed: tuple[int, ...]
+    status: tuple[str, ...]
+    best: tuple[bool, ...]  # at its rule's best learning rate
+    train_loss: tuple[float, ...]
+    val_loss: tuple[float, ...]
+    val_metric: tuple[float, ...]
+    test_loss: tuple[float, ...]
+    test_metric: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.lane)
+
+
+@dataclass(frozen=True)
+class CurveSet:
+    """The curves of all lanes, thinned alike; NaN where a lane did not run.
+
+    `train_loss[k, j]` is lane k's loss at step `train_steps[j]`; `val_loss[k, j]` and `val_metric[k, j]` are after
+    epoch `val_epochs[j]`; steps and epochs count from 1. `train_stride`, `val_stride`: every how many were kept (the
+    last always is). Values are kept as they are, never averaged, so a spike between two kept steps is not shown.
+    """
+
+    train_steps: tuple[int, ...]
+    train_loss: Array
+    val_epochs: tuple[int, ...]
+    val_loss: Array
+    val_metric: Array
+    steps_per_epoch: int
+    train_stride: int = 1
+    val_stride: int = 1
+
+
+@dataclass(frozen=True)
+class LrResponse:
+    """How a rule answers to its learning rate: validation metric per lr, over the seeds that finished.
+
+    `mean`, `sd`: NaN where no seed finished; `sd` is also NaN where one did. `finished`, `retired`: counts of seeds.
+    `lr`, `lr_low`, `lr_high`, `at_edge`: the leaderboard's choice and its interval; None where no lane of the rule finished.
+    """
+
+    rule: str
+    lrs: tuple[float, ...]
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    finished: tuple[int, ...]
+    retired: tuple[int, ...]
+    lr: float | None
+    lr_low: float | None
+    lr_high: float | None
+    at_edge: bool
+
+
+@dataclass(frozen=True)
+class RetiredLane:
+    """A lane that stopped because it turned non-finite: at which step (from 1), and why."""
+
+    lane: int
+    rule: str
+    lr: float
+    seed: int
+    step: int | None
+    last_finite_step: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class RaceFigure:
+    """All that a page says about a race. `rules` is in order of first appearance; colours follow it."""
+
+    title: str
+    verdict: str
+    when: str
+    model: str
+    metric: str
+    higher_is_better: bool
+    epochs: int
+    seeds: int
+    rules: tuple[str, ...]
+    leaderboard: tuple[LeaderboardRow, ...]
+    lanes: LaneTable
+    curves: CurveSet
+    responses: tuple[LrResponse, ...]
+    retired: tuple[RetiredLane, ...]
+    plan: Mapping[str, Any]
+    data: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    notes: tuple[str, ...]

@@ -1,0 +1,70 @@
+"""Every rule as a `torch.optim.Optimizer`, with torch's names, defaults and state dicts where torch has the rule."""
+
+from slalom.engines.optimizer import RuleOptimizer, optimizer_class
+from slalom.optim.groups import decay_groups
+from slalom.rules import (
+    adadelta,
+    adagrad,
+    adam,
+    adamax,
+    adamw,
+    lion,
+    lp_adam,
+    momentum,
+    nadam,
+    nag,
+    radam,
+    rmsprop,
+    sgd,
+    windowed_adadelta,
+)
+
+# Constructor, documentation and state of each class are made from its rule (slalom.engines.optimizer).
+
+
+class SGD(RuleOptimizer, rule=sgd): ...
+
+
+class Momentum(RuleOptimizer, rule=momentum): ...
+
+
+class NAG(RuleOptimizer, rule=nag): ...
+
+
+class Adagrad(RuleOptimizer, rule=adagrad): ...
+
+
+class Adadelta(RuleOptimizer, rule=adadelta): ...
+
+
+class WindowedAdadelta(RuleOptimizer, rule=windowed_adadelta): ...
+
+
+class RMSprop(RuleOptimizer, rule=rmsprop): ...
+
+
+class Adam(RuleOptimizer, rule=adam): ...
+
+
+class Adamax(RuleOptimizer, rule=adamax): ...
+
+
+class LpAdam(RuleOptimizer, rule=lp_adam): ...
+
+
+class AdamW(RuleOptimizer, rule=adamw): ...
+
+
+class NAdam(RuleOptimizer, rule=nadam): ...
+
+
+class RAdam(RuleOptimizer, rule=radam): ...
+
+
+class Lion(RuleOptimizer, rule=lion): ...
+
+
+__all__ = [
+    "NAG", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "LpAdam", "Momentum", "NAdam", "RAdam",
+    "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups", "optimizer_class",
+]  # fmt: skip

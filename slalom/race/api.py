@@ -1,0 +1,114 @@
+"""`slalom.race`, `slalom.load` and resuming: from what a person says to a plan, and back from a directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from slalom.race.entrants import RuleLike
+    from slalom.race.events import Event
+    from slalom.race.grid import Lrs
+    from slalom.race.outcome import RaceResult
+
+
+def race(
+    model: str | nn.Module | Callable[[], nn.Module] | None = None,
+    data: Any = "digits",
+    *,
+    rules: Sequence[RuleLike] | RuleLike | None = None,
+    lrs: Lrs | float | None = None,
+    seeds: int | Sequence[int] = 3,
+    epochs: int = 20,
+    batch_size: int | str = 64,
+    schedule: str | Callable[[int], float] | None = None,
+    loss: str | Callable[..., Any] | None = None,
+    metric: str | Callable[..., Any] | None = None,
+    order: str = "seed",
+    clip: float | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    split: tuple[float, float, float] = (0.6, 0.2, 0.2),
+    split_seed: int = 0,
+    scale: bool = True,
+    dtype: str = "float32",
+    mechanism: str = "auto",
+    widen: bool | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> RaceResult:
+    """Race update rules on a model and data: each rule at its own learning rates, over several seeds, all side by side.
+
+    - `model`: a spec such as `"mlp:64,64:relu"` or `"package.module:factory"`, a factory `callable() -> nn.Module`, or a
+      module, which is copied; None: an MLP sized to the data.
+    - `data`: a built-in name, a `.csv`, `.parquet` or `.npz` path with `target=`, `(X, y)`, a map-style `Dataset`, or `Data`.
+      `split`, `split_seed`, `scale`, `task` go to `slalom.data.load`.
+    - `rules`: registry names in lower case (with hypers: `"adam(b2=0.99)"`), rules, settings, or `torch.optim` classes.
+    - `lrs`: one list for all, or `{rule: list}`; None: nine rates a quarter decade apart around each rule's documented default,
+      widened by a decade while the best sits at an edge (`widen=False` to keep them).
+    - `seeds`: a number n (seeds 0..n-1) or a list. A seed fixes initialisation, dropout and, with `order="seed"`, the order of
+      the data, so that rules are compared pair by pair; `order="shared"`: one order for all lanes; `"own"`: one a lane.
+    - `batch_size`: a number or `"full"`. `schedule`: a spec such as `"cosine"`, or the factor on the lr as a function of
+      the step. `clip`: largest gradient norm. `loss`: `"cross_entropy"`, `"mse"` or `callable(outputs, targets)`.
+      `metric`: a name or `callable(outputs, targets) -> float` (`higher_is_better` attribute, True if absent).
+    - `directory`: a new run directory, written as the race goes and resumable; None: kept in memory.
+
+    The learning rate is chosen on validation and the test part is opened once, for the report. Raises `SlalomError` kinds that
+    name what is wrong.
+
+    >>> result = race("mlp:16:relu", "iris", rules=["sgd", "adam"], lrs=[0.01, 0.1], seeds=2, epochs=2)
+    >>> len(result.to_frame())
+    8
+    """
+    from slalom.race.prepare import prepare
+    from slalom.race.start import start
+
+    prepared = prepare(
+        model,
+        data,
+        rules=rules,
+        lrs=lrs,
+        seeds=seeds,
+        batch_size=batch_size,
+        schedule=schedule,
+        loss=loss,
+        metric=metric,
+        widen=widen,
+        data_options={"target": target, "task": task, "split": split, "seed": split_seed, "scale": scale},
+        epochs=epochs,
+        order=order,
+        clip=clip,
+        dtype=dtype,
+        mechanism=mechanism,
+    )
+    return start(prepared, directory, on_event)
+
+
+def resume(
+    directory: str | os.PathLike[str],
+    *,
+    model: Any = None,
+    data: Any = None,
+    schedule: Any = None,
+    loss: Any = None,
+    metric: Any = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> RaceResult:
+    """Go on with a race that was stopped; it ends with the same results, to the bit, as one that was not.
+
+    What was given as a Python object (a module, arrays, a callable) must be given again; the data's fingerprint is checked.
+    A race that is finished is loaded.
+    """
+    from slalom.race.start import go_on
+
+    return go_on(directory, model, data, schedule, loss, metric, on_event)
+
+
+def load(directory: str | os.PathLike[str]) -> RaceResult:
+    """Read a run directory; lanes of a race that has not ended are there with status `"unfinished"`."""
+    from slalom.race.start import read
+
+    return read(directory)

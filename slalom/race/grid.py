@@ -1,0 +1,55 @@
+"""Learning-rate grids: a quarter decade apart around a rule's documented default, widened when the best sits at an edge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from slalom.core.errors import BadValueError
+from slalom.race.entrants import Entrant
+
+STEPS_PER_DECADE = 4
+HALF_WIDTH = 4  # steps on either side of the default: nine rates over two decades
+WIDEN_BY = 4  # steps added at an edge: one decade
+MAX_WIDENINGS = 4
+
+Lrs = Sequence[float] | Mapping[str, Sequence[float]]
+
+
+def around(center: float, half_width: int = HALF_WIDTH) -> list[float]:
+    """`2 half_width + 1` rates, a quarter decade apart.
+
+    >>> [round(lr, 5) for lr in around(1e-3, 2)]
+    [0.00032, 0.00056, 0.001, 0.00178, 0.00316]
+    """
+    return [center * 10 ** (k / STEPS_PER_DECADE) for k in range(-half_width, half_width + 1)]
+
+
+def beyond(lrs: Sequence[float], best: float) -> list[float]:
+    """Rates to add where `best` is the smallest or largest of `lrs`; none where it is inside."""
+    ordered = sorted(lrs)
+    if best == ordered[-1]:
+        return [best * 10 ** (k / STEPS_PER_DECADE) for k in range(1, WIDEN_BY + 1)]
+    if best == ordered[0]:
+        return [best * 10 ** (-k / STEPS_PER_DECADE) for k in range(WIDEN_BY, 0, -1)]
+    return []
+
+
+def grids(rules: Sequence[Entrant], lrs: Lrs | None) -> dict[str, list[float]]:
+    """Each rule's rates, ascending: its own default grid, one list for all, or a list for each label."""
+    if isinstance(lrs, Mapping):
+        labels = [e.label for e in rules]
+        for name in lrs:
+            if name not in labels:
+                raise BadValueError(f"lrs names {name!r}, which is not among the rules: {', '.join(labels)}")
+    made = {}
+    for e in rules:
+        own = lrs.get(e.label) if isinstance(lrs, Mapping) else lrs
+        rates = around(e.default_lr) if own is None else [own] if isinstance(own, int | float) else list(own)
+        if not rates:
+            raise BadValueError(f"lrs for {e.label} is empty; give at least one rate or leave lrs out")
+        for lr in rates:
+            if isinstance(lr, bool) or not isinstance(lr, int | float) or not math.isfinite(lr) or lr < 0:
+                raise BadValueError(f"lrs for {e.label} must be finite numbers >= 0, got {lr!r}")
+        made[e.label] = sorted({float(lr) for lr in rates})
+    return made

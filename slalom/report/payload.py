@@ -1,0 +1,64 @@
+"""A figure as the JSON that the page's script reads."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, fields
+from typing import Any
+
+from slalom.figures.records import CurveSet, LaneTable, RaceFigure
+from slalom.report.pack import pack, worst_error
+
+DIGITS = 6  # of every number in the tables; learning rates are matched by value, so all round alike
+
+
+def payload(figure: RaceFigure) -> dict[str, Any]:
+    """What the page is drawn from: names, tables, and the curves packed in 12 bits a point; NaN and infinity as None."""
+    tables = {
+        "title": figure.title, "verdict": figure.verdict, "when": figure.when, "model": figure.model,
+        "metric": figure.metric, "higher": figure.higher_is_better, "epochs": figure.epochs, "seeds": figure.seeds,
+        "rules": figure.rules, "rows": [asdict(row) for row in figure.leaderboard], "lanes": _lanes(figure.lanes),
+        "responses": [asdict(response) for response in figure.responses],
+        "retired": [asdict(lane) for lane in figure.retired],
+        "plan": figure.plan, "data": figure.data, "environment": figure.environment, "notes": figure.notes,
+    }  # fmt: skip
+    return {**_rounded(tables), "curves": _curves(figure.curves)}
+
+
+def to_json(value: Any) -> str:
+    """`value` as JSON that no HTML parser and no script engine can misread: every `<`, `>`, `&` and non-ASCII escaped.
+
+    >>> print(to_json({"name": "</script>&"}))
+    {"name":"\\u003c/script\\u003e\\u0026"}
+    """
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _curves(curves: CurveSet) -> dict[str, Any]:
+    arrays = {"train_loss": curves.train_loss, "val_loss": curves.val_loss, "val_metric": curves.val_metric}
+    packed = {name: pack(array) for name, array in arrays.items()}
+    error = max(worst_error(array, packed[name]) for name, array in arrays.items())
+    return {
+        **packed, "error": float(f"{error:.2g}"), "train_steps": curves.train_steps, "val_epochs": curves.val_epochs,
+        "steps_per_epoch": curves.steps_per_epoch, "train_stride": curves.train_stride, "val_stride": curves.val_stride,
+    }  # fmt: skip
+
+
+def _lanes(lanes: LaneTable) -> dict[str, Any]:
+    table = {field.name: getattr(lanes, field.name) for field in fields(lanes)}
+    return {**table, "best": [int(best) for best in lanes.best]}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        short = float(f"{value:.{DIGITS}g}")
+        return int(short) if short.is_integer() and abs(short) < 1e15 else short
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value

@@ -1,0 +1,25 @@
+"""Every update rule, one a file.
+
+`weight_decay` is an L2 penalty, added to the gradient, wherever torch.optim has it so, in every convention (Keras 3
+decouples it in every rule, TF1 has none); adamw and lion decay the weights themselves, adam, nadam and radam by choice.
+"""
+
+from slalom.rules.adadelta import adadelta
+from slalom.rules.adagrad import adagrad
+from slalom.rules.adam import adam
+from slalom.rules.adamax import adamax
+from slalom.rules.adamw import adamw
+from slalom.rules.lion import lion
+from slalom.rules.lp_adam import lp_adam
+from slalom.rules.momentum import momentum
+from slalom.rules.nadam import nadam
+from slalom.rules.nag import nag
+from slalom.rules.radam import radam
+from slalom.rules.rmsprop import rmsprop
+from slalom.rules.sgd import sgd
+from slalom.rules.windowed_adadelta import windowed_adadelta
+
+__all__ = [
+    "adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "lp_adam", "momentum", "nadam", "nag", "radam", "rmsprop",
+    "sgd", "windowed_adadelta",
+]  # fmt: skip

@@ -1,0 +1,39 @@
+"""A function of one's own as a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from slalom.core.errors import BadValueError
+from slalom.schedules.base import Floats, Schedule
+
+
+@dataclass(frozen=True)
+class Custom(Schedule):
+    """A function of the step (an int, from 0) that gives a finite factor >= 0, checked at every step.
+
+    >>> Custom(lambda step: 1 / (1 + step))(1)
+    0.5
+    """
+
+    function: Callable[[int], float]
+
+    def at(self, t: Floats) -> Floats:
+        return np.array([self._one(int(step)) for step in t.ravel()]).reshape(t.shape)
+
+    def _one(self, step: int) -> float:
+        given = self.function(step)
+        try:
+            factor = float(given)
+        except (TypeError, ValueError):
+            factor = np.nan
+        if not (np.isfinite(factor) and factor >= 0):
+            raise BadValueError(f"schedule {self.formula}: the factor at step {step} must be a finite number >= 0, got {given!r}")
+        return factor
+
+    @property
+    def formula(self) -> str:
+        return f"{getattr(self.function, '__name__', type(self.function).__name__)}(t)"

@@ -1,0 +1,166 @@
+"""Schedules by name: `cosine`, `step:factor=.5,every=5`, `warmup:5,cosine`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slalom.core.errors import BadValueError, unknown_name
+from slalom.schedules.base import Schedule
+from slalom.schedules.constant import Constant
+from slalom.schedules.cosine import Cosine
+from slalom.schedules.custom import Custom
+from slalom.schedules.exponential import ExponentialDecay
+from slalom.schedules.inverse import InverseTimeDecay
+from slalom.schedules.polynomial import PolynomialDecay
+from slalom.schedules.step import StepDecay
+from slalom.schedules.warmup import Warmup
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How a schedule is written: its class, the argument that a bare number is, its numbers, its durations.
+
+    `over`: the field that is the length of the run, where it has one.
+    """
+
+    cls: type[Schedule]
+    first: str
+    numbers: tuple[str, ...]
+    durations: tuple[str, ...] = ()
+    over: str | None = None
+
+
+SCHEDULES: dict[str, Entry] = {
+    "constant": Entry(Constant, "value", ("value",)),
+    "step": Entry(StepDecay, "every", ("factor",), ("every",)),
+    "exponential": Entry(ExponentialDecay, "gamma", ("gamma",), ("every",)),
+    "inverse": Entry(InverseTimeDecay, "k", ("k",), ("every",)),
+    "polynomial": Entry(PolynomialDecay, "power", ("power", "final"), over="total"),
+    "cosine": Entry(Cosine, "final", ("final",), over="total"),
+    "warmup": Entry(Warmup, "steps", ("start",), ("steps",)),
+}
+
+_DURATION = re.compile(r"(.+?)\s*(epochs?|steps?)?")
+
+
+def names() -> dict[str, str]:
+    """The schedules that have a name, each with one line on what it does and how it is written.
+
+    >>> print(names()["step"])
+    Multiplied by `factor` after each `every` steps: halved by default. step:factor=0.5,every=1 (every in epochs)
+    """
+    return {
+        name: f"{(inspect.getdoc(entry.cls) or '').splitlines()[0]} {_usage(name, entry)}" for name, entry in SCHEDULES.items()
+    }
+
+
+def _usage(name: str, entry: Entry) -> str:
+    if name == "warmup":
+        return "warmup:5 or warmup:5,cosine (in epochs; 200steps: in steps)"
+    parameters = inspect.signature(entry.cls).parameters
+    form = ",".join(f"{key}={parameters[key].default:g}" for key in (*entry.numbers, *entry.durations))
+    return f"{name}:{form}" + (f" ({', '.join(entry.durations)} in epochs)" if entry.durations else "")
+
+
+def resolve(spec: str | Schedule | Callable[[int], float] | None, total_steps: int, steps_per_epoch: int) -> Schedule:
+    """The schedule of a run of `total_steps` steps: the factor on the learning rate at a step counted from 0.
+
+    `spec`: None for a constant 1; a schedule; a function of the step, whose factors are checked; or text: a name, then
+    `:` and arguments with commas between them - `cosine`, `cosine:final=.01`, `step:factor=.5,every=5`,
+    `exponential:gamma=.95`, `inverse:k=.5`, `polynomial:power=2` - where one bare number is the main argument
+    (`exponential:.95`). Durations are in epochs, or in steps when written `200steps`. `warmup:5,cosine` climbs for 5 epochs
+    and gives the rest of the run to what follows. Cosine and polynomial end with the run.
+
+    Errors: `UnknownNameError` for a name or argument, `BadValueError` for a value out of its range.
+
+    >>> schedule = resolve("warmup:1,cosine", total_steps=40, steps_per_epoch=10)
+    >>> schedule(10), schedule(40)
+    (1.0, 0.0)
+    """
+    for name, value in (("total_steps", total_steps), ("steps_per_epoch", steps_per_epoch)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise BadValueError(f"{name} must be a whole number >= 1, got {value!r}")
+    if spec is None:
+        return Constant()
+    if isinstance(spec, Schedule):
+        return spec
+    if isinstance(spec, str):
+        return _built(_calls(spec), spec, total_steps, steps_per_epoch)
+    if callable(spec):
+        custom = Custom(spec)
+        for step in (0, total_steps - 1):  # a wrong function fails before the run, not in it
+            custom(step)
+        return custom
+    raise BadValueError(f"a schedule is one of {', '.join(SCHEDULES)}, a function of the step or None, got {spec!r}")
+
+
+Call = tuple[str, list[str]]
+
+
+def _built(calls: list[Call], text: str, total: float, steps_per_epoch: int) -> Schedule:
+    """The schedule that the calls describe for a run of `total` steps."""
+    (name, arguments), *rest = calls
+    entry = SCHEDULES[name]
+    given = _given(name, entry, arguments, steps_per_epoch)
+    if name != "warmup":
+        if rest:
+            raise BadValueError(f"schedule {text!r}: only warmup is followed by another schedule, as in 'warmup:5,cosine'")
+        return entry.cls(**given, **({entry.over: total} if entry.over else {}))
+    if "steps" not in given:
+        raise BadValueError(f"schedule {text!r}: warmup needs its length in epochs, as in 'warmup:5,cosine'")
+    if given["steps"] >= total:
+        raise BadValueError(
+            f"schedule {text!r}: a warm-up of {given['steps']:g} steps must be shorter than the {total:g} steps there are "
+            f"({steps_per_epoch} an epoch); shorten it or train longer"
+        )
+    then = _built(rest, text, total - given["steps"], steps_per_epoch) if rest else Constant()
+    return Warmup(**given, then=then)
+
+
+def _calls(text: str) -> list[Call]:
+    """`a:1,b=2,c` as [("a", ["1", "b=2"]), ("c", [])]: a word before a colon, or a word alone, starts a schedule."""
+    calls: list[Call] = []
+    for token in text.split(","):
+        head, colon, first = (part.strip() for part in token.partition(":"))
+        if colon or not ("=" in token or (calls and re.match(r"\s*[-+.\d]", token))):
+            if head not in SCHEDULES:
+                raise unknown_name("schedule", head, SCHEDULES)
+            calls.append((head, [first] if colon else []))
+        elif calls:
+            calls[-1][1].append(token.strip())
+        else:
+            raise BadValueError(f"schedule {text!r} must start with a name: {', '.join(SCHEDULES)}")
+    return calls
+
+
+def _given(name: str, entry: Entry, arguments: list[str], steps_per_epoch: int) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for argument in arguments:
+        key, equals, value = (part.strip() for part in argument.partition("="))
+        if not equals:
+            key, value = entry.first, key
+        if key not in (*entry.numbers, *entry.durations):
+            raise unknown_name(f"argument of schedule {name}", key, (*entry.numbers, *entry.durations))
+        if key in given:
+            raise BadValueError(f"schedule {name}: {key} is given twice")
+        given[key] = _number(name, key, value, steps_per_epoch if key in entry.durations else None)
+    for key in entry.durations:
+        if key == "every":
+            given.setdefault(key, float(steps_per_epoch))
+    return given
+
+
+def _number(name: str, key: str, text: str, steps_per_epoch: int | None) -> float:
+    unit = None
+    if steps_per_epoch is not None and (match := _DURATION.fullmatch(text)):
+        text, unit = match.groups()
+    try:
+        value = float(text)
+    except ValueError:
+        needed = "a number of epochs, or of steps as in 200steps" if steps_per_epoch is not None else "a number"
+        raise BadValueError(f"schedule {name}: {key} must be {needed}, got {text!r}") from None
+    return value if steps_per_epoch is None or (unit or "").startswith("step") else value * steps_per_epoch

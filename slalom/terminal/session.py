@@ -1,0 +1,150 @@
+"""A race at the terminal from its first event to its last line: which view, what is left on the screen, which exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.text import Text
+
+from slalom.terminal import exits, places, standings
+from slalom.terminal.board import Board
+from slalom.terminal.lines import JsonView, PlainView, QuietView
+from slalom.terminal.live import LiveView
+from slalom.terminal.output import console, say
+
+Mode = Literal["live", "plain", "json", "quiet"]
+View = LiveView | QuietView
+
+
+def mode(*, json: bool, plain: bool, quiet: bool, terminal: bool) -> Mode:
+    """The view that the options ask for; the live table needs a terminal.
+
+    >>> mode(json=False, plain=False, quiet=False, terminal=False)
+    'plain'
+    """
+    if json:
+        return "json"
+    if quiet:
+        return "quiet"
+    return "live" if terminal and not plain else "plain"
+
+
+def view_of(chosen: Mode, out: Console) -> View:
+    """The view of that mode, writing to stdout."""
+    if chosen == "live":
+        return LiveView(out)
+    if chosen == "plain":
+        return PlainView(say)
+    return JsonView(say) if chosen == "json" else QuietView()
+
+
+def race(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path | None) -> int:
+    """Start the race that the options describe, or go on with the one in `resume`; the exit code."""
+    from slalom.race import api
+
+    if resume is not None:
+        return watch(lambda view: api.resume(resume, on_event=view), chosen, report)
+    if isinstance(given.get("lrs"), dict):  # named as typed; the race knows a rule by its label
+        from slalom.race.entrants import entrant
+
+        given = {**given, "lrs": {entrant(name).label: lrs for name, lrs in given["lrs"].items()}}
+    if "directory" in given:
+        return watch(lambda view: api.race(**given, on_event=view), chosen, report)
+    where = places.fresh(given.get("data", "digits"))
+    try:
+        return watch(lambda view: api.race(**given, directory=where, on_event=view), chosen, report)
+    finally:  # mistyped options leave nothing behind
+        places.drop_if_empty(where)
+
+
+def watch(start: Callable[[View], Any], chosen: Mode, report: Path | None = None) -> int:
+    """Run `start(on_event)`, show it, make the page (at `report`, else in the run directory), and return the exit code.
+
+    When it is stopped or fails on the way, what is kept and how to go on is said on stderr; errors go on to the caller.
+    """
+    out = console()
+    view = view_of(chosen, out)
+    try:
+        with view:
+            result = start(view)
+    except KeyboardInterrupt:
+        if isinstance(view, JsonView):
+            view.say("interrupted", {"directory": view.board.directory})
+        kept(view.board)
+        raise
+    except Exception:
+        kept(view.board)
+        raise
+    page: str | None = None
+    try:
+        where = report or (None if result.directory is None else Path(result.directory) / "report.html")
+        if where is not None:
+            result.report(where)
+            page = str(where)
+    finally:  # a page that cannot be written must not cost the leaderboard
+        close(view, result, page, out)
+    return exits.FINE if any(lane.status == "finished" for lane in result.lanes) else exits.NOTHING_FINISHED
+
+
+def kept(board: Board) -> None:
+    """Say on stderr what a stopped race leaves behind."""
+    if board.directory is not None:
+        print(f"slalom: what finished is kept in {board.directory}", file=sys.stderr)
+        print(f"slalom: go on with: slalom race --resume {board.directory}", file=sys.stderr)
+
+
+def close(view: View, result: Any, page: str | None, out: Console) -> None:
+    """The last words of a race, in the manner of its view."""
+    if isinstance(view, JsonView):
+        view.say("result", standings.outcome(result, page))
+    elif isinstance(view, LiveView | PlainView):
+        seconds = view.board.done.seconds if view.board.done else None
+        show(result, out, seconds=seconds, notes=isinstance(view, LiveView))  # plain lines have said them already
+        if result.directory is not None:
+            out.print(Text(f"directory  {result.directory}", "dim"), soft_wrap=True)
+        if page is not None:
+            out.print(Text(f"page       {page}   (one file: open it in a browser)", "dim"), soft_wrap=True)
+    elif result.directory is not None:
+        say(str(result.directory))
+
+
+def show(result: Any, out: Console, *, seconds: float | None = None, notes: bool = True) -> None:
+    """The leaderboard of a finished race: table, legend, notes and verdict."""
+    rows = list(result.leaderboard())
+    out.print(standings.title(result, seconds))
+    out.print()
+    if rows:
+        out.print(standings.table(rows, result.metric))
+        out.print()
+        for line in standings.legend(rows):
+            out.print(Text(line, "dim"))
+    for note in result.notes if notes else []:
+        out.print(Text(f"note: {note}", "yellow"))
+    out.print()
+    out.print(Text(standings.verdict(result), "bold"))
+    out.print()
+
+
+def show_directory(directory: Path, *, json: bool) -> int:
+    """The leaderboard of a run directory, as a table or one JSON object; the exit code."""
+    from slalom.race import api
+
+    result = api.load(directory)
+    if json:
+        JsonView(say).say("result", standings.outcome(result))
+    else:
+        show(result, console())
+    return exits.FINE if any(lane.status == "finished" for lane in result.lanes) else exits.NOTHING_FINISHED
+
+
+def report_directory(directory: Path, output: Path | None) -> None:
+    """Make the page of a run directory and say where it is."""
+    from slalom.race import api
+
+    where = output or directory / "report.html"
+    api.load(directory).report(where)
+    say(str(where))

@@ -1,0 +1,117 @@
+"""The leaderboard as a table, with what its figures are and what they do not say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from slalom.race.results import LeaderRow
+from slalom.terminal import marks
+
+EDGE = "*"
+
+
+def interval(row: LeaderRow) -> str:
+    """The best learning rate with its interval, and a star where it is the grid's last."""
+    ends = (row.lr_low, row.lr_high)
+    around = f" [{marks.rate(ends[0])}, {marks.rate(ends[1])}]" if all(map(math.isfinite, ends)) and ends[0] != ends[1] else ""
+    return f"{marks.rate(row.lr)}{EDGE if row.at_edge else ''}{around}"
+
+
+def behind(row: LeaderRow, leader: bool) -> str:
+    """The paired difference to the leader with its standard error, or that it is a tie."""
+    if not row.seeds:
+        return "no lane finished"
+    if leader:
+        return "leads"
+    if math.isnan(row.difference):
+        return "tied" if row.tied else "-"
+    error = "" if math.isnan(row.standard_error) else f" ± {marks.number(row.standard_error)}"
+    gap = f"{marks.number(abs(row.difference))}{error} {'ahead' if row.difference < 0 else 'behind'}"
+    return f"tied ({gap})" if row.tied else gap
+
+
+def table(rows: Iterable[LeaderRow], metric: str) -> Table:
+    """A row a rule, best first: test metric (mean ± sd over seeds), learning rate, validation, distance to the leader."""
+    rows = list(rows)
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title, side in (
+        ("", "right"), ("rule", "left"), (f"test {metric}", "left"), ("lr [not told apart]", "left"), (f"val {metric}", "left"),
+        ("against the leader", "left"), ("retired", "right"),
+    ):  # fmt: skip
+        made.add_column(title, justify="right" if side == "right" else "left", no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        leader = row is rows[0]
+        made.add_row(
+            str(row.rank),
+            Text(row.rule, "bold green" if leader else "bold" if row.tied else ""),
+            marks.spread(row.test_metric, row.test_metric_sd),
+            interval(row),
+            marks.spread(row.val_metric, row.val_metric_sd),
+            Text(behind(row, leader), "green" if leader else "yellow" if row.tied else "dim"),
+            Text(f"{row.retired}/{row.lanes}", "red" if row.retired else "dim"),
+        )
+    return made
+
+
+def title(result: Any, seconds: float | None = None) -> Text:
+    """What raced on what, and how long it took where that is known."""
+    lanes = result.lanes
+    retired = sum(lane.status == "retired" for lane in lanes)
+    text = Text.assemble(
+        (str(result.plan["model_name"]), "bold cyan"), " on ", (str(result.data["name"]), "bold cyan"),
+        f": {marks.count(len(lanes), 'lane')}",
+    )  # fmt: skip
+    if retired:
+        text.append(f", {retired} retired", "red")
+    if unfinished := sum(lane.status == "unfinished" for lane in lanes):
+        text.append(f", {unfinished} unfinished", "yellow")
+    if seconds is not None:
+        text.append(f", {marks.clock(seconds)}")
+    return text
+
+
+def legend(rows: Iterable[LeaderRow]) -> list[str]:
+    """What the table's figures are, and what its marks mean where they occur."""
+    from slalom.figures import words  # brings torch along, which takes seconds
+
+    rows = list(rows)
+    seeds = max((row.seeds for row in rows), default=0)
+    if not seeds:
+        return []
+    lines = [
+        f"Learning rates are chosen on the validation part; the figures are mean ± sd over {marks.count(seeds, 'seed')} "
+        f"at the chosen one. In brackets: the neighbours that these seeds cannot tell from it."
+    ]
+    if any(row.tied for row in rows[1:]):
+        lines.append("tied: the paired difference to the leader is within what the seeds' noise explains.")
+    if edges := [row.rule for row in rows if row.at_edge]:
+        lines.append(f"{EDGE} the last of its grid is the best rate of {words.list_names(edges)}: there may be a better one.")
+    return lines
+
+
+def verdict(result: Any) -> str:
+    """The page's own sentence on this race: who leads, who is tied, what not to conclude."""
+    from slalom.figures import words
+
+    return words.verdict(list(result.leaderboard()), len({lane.rule for lane in result.lanes}))
+
+
+def outcome(result: Any, report: str | None = None) -> Mapping[str, Any]:
+    """The final object of `--json`: everything of a race result but its curves."""
+    return {
+        "directory": None if result.directory is None else str(result.directory),
+        "report": report,
+        "metric": result.metric,
+        "higher_is_better": result.higher_is_better,
+        "plan": result.plan,
+        "environment": result.environment,
+        "data": result.data,
+        "leaderboard": list(result.leaderboard()),
+        "lanes": list(result.lanes),
+        "notes": list(result.notes),
+    }

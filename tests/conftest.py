@@ -1,0 +1,3 @@
+"""Slalom comes first: it sets how MKL rounds before MKL is first called."""
+
+import slalom  # noqa: F401

@@ -1,0 +1,78 @@
+"""The leaderboard on the terminal: figures with their spread, ties as ties, edges and empty rules marked."""
+
+import dataclasses
+import io
+import math
+from typing import Any
+
+from rich.console import Console
+
+from slalom.race.results import LeaderRow
+from slalom.terminal import standings
+
+ROW = LeaderRow(
+    rank=1, rule="adam", lr=1.7783e-3, lr_low=1e-3, lr_high=1e-2, seeds=3, val_metric=0.98, val_metric_sd=0.002, val_loss=0.1,
+    val_loss_sd=0.01, test_metric=0.971, test_metric_sd=0.0034, test_loss=0.12, test_loss_sd=0.02, difference=0.0,
+    standard_error=0.0, tied=True, at_edge=False, lanes=27, retired=0,
+)  # fmt: skip
+
+
+def row(**changes: Any) -> LeaderRow:
+    """The leader's row, changed."""
+    return dataclasses.replace(ROW, **changes)
+
+
+def printed(rows: list[LeaderRow], width: int = 120) -> list[str]:
+    """The table as lines of text."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(standings.table(rows, "accuracy"))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_each_rule_has_its_figures_with_spread_and_its_distance() -> None:
+    behind = row(rank=2, rule="sgd", tied=False, difference=0.0213, standard_error=0.0011, at_edge=True, lr_low=1e-3, retired=3)
+    tied = row(rank=3, rule="lion", difference=-0.001, standard_error=0.004)
+    head, first, second, third = printed([ROW, behind, tied])
+    assert "test accuracy" in head
+    assert "val accuracy" in head
+    assert first.split("  ")[0].strip() == "1"
+    assert "0.9710 ± 0.0034" in first
+    assert "1.78e-3 [1e-3, 0.01]" in first
+    assert "leads" in first
+    assert "0.0213 ± 0.0011 behind" in second
+    assert "tied" not in second
+    assert "1.78e-3*" in second
+    assert second.endswith("3/27")
+    assert "tied (0.0010 ± 0.0040 ahead)" in third
+
+
+def test_one_seed_has_no_spread_and_an_interval_of_one_rate_is_left_out() -> None:
+    nan = math.nan
+    alone = row(
+        seeds=1, test_metric_sd=nan, val_metric_sd=nan, standard_error=nan, difference=0.5, lr_low=1.7783e-3, lr_high=1.7783e-3
+    )
+    first, second = printed([ROW, alone])[1:]
+    assert "±" in first
+    assert "±" not in second
+    assert "[" not in second
+    assert "tied (0.5000 behind)" in second
+
+
+def test_a_rule_whose_lanes_all_retired_says_so() -> None:
+    nan = math.nan
+    out = row(rank=2, rule="nag", seeds=0, tied=False, test_metric=nan, test_metric_sd=nan, difference=nan, retired=27)
+    line = printed([ROW, out])[2]
+    assert "no lane finished" in line
+    assert line.endswith("27/27")
+    assert standings.legend([out]) == []
+
+
+def test_the_legend_explains_the_marks_that_occur_and_no_others() -> None:
+    other = row(rank=2, rule="sgd", tied=False, difference=0.1)
+    plain = "\n".join(standings.legend([ROW, other]))
+    assert "3 seeds" in plain
+    assert "tied:" not in plain
+    assert standings.EDGE not in plain
+    marked = "\n".join(standings.legend([ROW, dataclasses.replace(other, tied=True, at_edge=True)]))
+    assert "tied:" in marked
+    assert "* the last of its grid is the best rate of sgd" in marked
