@@ -59,7 +59,7 @@ def main() -> None:
         except BrokenPipeError as error:
             from slalom.terminal import exits
 
-            os._exit(exits.report(error, debug=False))
+            os._exit(exits.report(error, debug=False))  # an ordinary exit would try to flush again, and complain
 
 
 def _terminated(number: int, frame: object) -> None:

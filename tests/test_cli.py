@@ -230,7 +230,8 @@ def test_a_stopped_race_keeps_what_it_has_and_says_how_to_go_on(number: signal.S
 
 
 def test_a_reader_that_goes_away_ends_the_race_quietly(tmp_path: Path) -> None:
-    with process(*SMALL[:-1], "100000", "--json", "-o", "run", cwd=tmp_path) as running:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with process(*SMALL[:-1], "100000", "--json", "-o", "run", cwd=tmp_path, env=buffered) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         next(running.stdout)

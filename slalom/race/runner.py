@@ -142,8 +142,9 @@ class Runner:
             for e in range(heat.record.epoch):
                 self._tell_epoch(heat.record, e, 0.0)
             self._tell_retired(heat, 0)
-        if heat.lanes.choice.slower:
-            self._tell(Note(f"{self.plan.model_name} is trained {heat.lanes.choice.why}"))
+        for text in heat.lanes.notes:
+            if text not in self.notes:
+                self._tell(Note(text))
         while not heat.done:
             begin, before = time.perf_counter(), len(heat.lanes.retired)
             heat.epoch()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 
@@ -23,8 +22,6 @@ class Terminated(KeyboardInterrupt):
 def report(error: BaseException, *, debug: bool) -> int:
     """Write what happened to stderr and return the exit code."""
     if isinstance(error, BrokenPipeError):
-        # What is still buffered has nowhere to go; without this Python complains once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     if isinstance(error, KeyboardInterrupt):
         print("slalom: stopped", file=sys.stderr)

@@ -143,7 +143,7 @@ def test_spirals_lie_on_their_arms():
 
 
 def test_zipf_frequencies_and_classes():
-    data = load("zipf:n=20000,features=50,top=.4,exponent=1.5", seed=1)
+    data = load("zipf:n=20000,features=50,top=.4,exponent=1.5,seed=3", seed=1)
     x, y = whole(data, "x"), whole(data, "y")
     assert set(x.unique().tolist()) == {0.0, 1.0}
     expected = 0.4 / np.arange(1, 51) ** 1.5
@@ -153,9 +153,10 @@ def test_zipf_frequencies_and_classes():
     # The weights that drew the classes, recovered by an independent fit for the frequent words.
     from sklearn.linear_model import LogisticRegression
 
-    fitted = LogisticRegression(C=1e4, max_iter=500).fit(x.numpy(), y.numpy()).coef_[0]
-    rng = np.random.default_rng(0)
-    np.testing.assert_allclose(fitted[:10], rng.standard_normal(50)[:10], atol=0.35)
+    fitted = LogisticRegression(C=1e4, max_iter=500).fit(x.numpy(), y.numpy())
+    weight = np.random.default_rng(3).standard_normal(50)
+    np.testing.assert_allclose(fitted.coef_[0][:5], weight[:5], atol=0.25)
+    np.testing.assert_allclose(fitted.intercept_, -expected @ weight, atol=0.1)
     assert any("not scaled" in note for note in data.notes)
 
 

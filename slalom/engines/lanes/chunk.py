@@ -20,9 +20,7 @@ from slalom.engines.lanes.counter import lane_keys
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.mechanism import Mechanism
-from slalom.engines.lanes.update import RuleUpdate, TorchUpdate, Update, clip_scale
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,7 @@ class Chunk:
         modules: Sequence[nn.Module],
         layout: Layout,
         mechanism: Mechanism,
+        kernels: Kernels,
         dtype: torch.dtype,
     ) -> None:
         self.numbers = list(numbers)
@@ -62,13 +61,13 @@ class Chunk:
         }
         self.seeds = [lane.seed for lane in self.lanes] + [0] * mechanism.spare
         clips = [lane.clip for lane in lanes]
-        self.clip = torch.tensor([float("inf") if c is None else c for c in clips], dtype=dtype) if any(clips) else None
-        self.updates = [(rows, self._update(rows)) for rows in _runs(self.lanes)]
+        self.clip = np.array([np.inf if c is None else c for c in clips]) if any(clips) else None
+        self.updates = [(rows, self._update(rows, kernels)) for rows in _runs(self.lanes)]
 
-    def _update(self, rows: slice) -> Update:
+    def _update(self, rows: slice, kernels: Kernels) -> Update:
         lanes, params = self.lanes[rows], self.params[rows]
         if isinstance(lanes[0].optimizer, Settings):
-            return RuleUpdate(lanes, params)
+            return RuleUpdate(lanes, params, kernels[lanes[0].optimizer.program])
         return TorchUpdate(lanes, params, self.layout, lambda i: self._again(rows.start + i))
 
     def _again(self, row: int) -> tuple[Tensor, Tensor]:
@@ -90,17 +89,12 @@ class Chunk:
         self._batch = (x, y, keys, per_lane)
         loss, grads, buffers = self.mechanism.gradients(self.params, self.buffers, x, y, keys, per_lane)
         loss, grads = loss[:n], grads[:n]
-        norm = torch.linalg.vector_norm(grads, dim=1).double()
-        over = ~torch.isfinite(norm)
-        if bool(over.any()):  # squares may overflow where the gradient itself does not
-            norm[over] = torch.linalg.vector_norm(grads[over], dim=1, dtype=torch.float64)
-        losses, norms = loss.double().numpy(), norm.numpy()
-        live = self.alive & np.isfinite(losses) & np.isfinite(norms)
-        scale = None if self.clip is None else clip_scale(norm.to(self.clip.dtype), self.clip)
-        stepped = np.zeros(n, dtype=bool)
+        losses: Floats = loss.double().numpy()
+        live = self.alive & np.isfinite(losses)
+        stepped, norms = np.zeros(n, dtype=bool), np.full(n, np.nan)
         for rows, update in self.updates:
-            part = None if scale is None else scale[rows]
-            stepped[rows] = update.step(self.params[rows], grads[rows], loss[rows], self.t, live[rows], part)
+            clip = None if self.clip is None else self.clip[rows]
+            stepped[rows], norms[rows] = update.step(self.params[rows], grads[rows], loss[rows], self.t, live[rows], clip)
         self._keep_buffers(buffers, stepped)
         for i in np.flatnonzero(self.alive & ~stepped):
             self.retired.append(Retirement(self.numbers[i], self.t, self.t - 1, _reason(losses[i], norms[i])))

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from slalom.core.errors import BadValueError
 from slalom.engines.lanes.choose import Choice, choose
-from slalom.engines.lanes.chunk import Chunk, Floats, Retirement
+from slalom.engines.lanes.chunk import Chunk, Retirement
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, as_factory, initialise
 from slalom.engines.lanes.losses import Loss
+from slalom.engines.lanes.update import Floats, kernels_for
 from slalom.engines.lanes.workers import map_chunks
 
 CHUNK = 32  # lanes a chunk: the working set of an MLP of 10,000 parameters then fits a core's share of the cache
@@ -35,6 +36,8 @@ class Lanes:
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
     `"stacked"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that one thread trains together.
+
+    `notes`: what the person should know, such as a slower way that had to be taken.
 
     A lane that turns non-finite retires alone (`retired`); the others' numbers are the same to the bit as without it.
 
@@ -70,6 +73,10 @@ class Lanes:
         x, y = example
         self.choice: Choice = choose(self._template, self.layout, loss, self._cast(x), self._cast(y), mechanism)
         order = sorted(range(len(lanes)), key=lambda i: tuple(map(str, lanes[i].optimizer.program)))
+        self._kernels, slower = kernels_for(lanes, dtype)
+        self.notes = [slower] if slower else []
+        if self.choice.slower:
+            self.notes.append(f"lanes run {self.choice.why}")
         size = chunk or chunk_size(len(lanes))
         self._chunks = [
             self._make_chunk(order[i : i + size], by_seed, loss) for i in range(0, len(order), size)
@@ -78,7 +85,7 @@ class Lanes:
     def _make_chunk(self, numbers: list[int], by_seed: dict[int, nn.Module], loss: str | Loss) -> Chunk:
         lanes = [self.lanes[i] for i in numbers]
         mechanism = self.choice.make(self._template, self.layout, loss)
-        return Chunk(numbers, lanes, [by_seed[lane.seed] for lane in lanes], self.layout, mechanism, self.dtype)
+        return Chunk(numbers, lanes, [by_seed[lane.seed] for lane in lanes], self.layout, mechanism, self._kernels, self.dtype)
 
     def _cast(self, data: Tensor) -> Tensor:
         return data.to(self.dtype) if data.is_floating_point() else data

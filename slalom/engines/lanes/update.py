@@ -12,18 +12,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
+from slalom.engines.kernels import Kernel, NoCompilerError, ReferenceKernel, compile_programs, reference_programs
 from slalom.engines.lanes.lane import Lane, TorchOptimizer
 from slalom.engines.lanes.layout import Layout
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Kernels = dict[tuple[Any, ...], Kernel | ReferenceKernel]  # by program
 
 
 class Update(Protocol):
-    """Steps the rows it was made for. `live`: rows that may change; `scale`: factor on each row's gradient (clipping)."""
+    """Steps the rows it was made for. `live`: rows that may change; `clip [rows]`: largest gradient norms, or None."""
 
-    def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, scale: Tensor | None) -> Mask:
-        """Changes `params [rows, D]` in place; the rows that stepped and are finite."""
+    def step(
+        self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None
+    ) -> tuple[Mask, Floats]:
+        """Changes `params [rows, D]` in place: the rows that stepped and are finite, and gradient norms before clipping."""
         ...
 
     def state_dict(self) -> dict[str, Any]: ...
@@ -31,67 +37,63 @@ class Update(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
-def clip_scale(norm: Tensor, clip: float | Tensor) -> Tensor:
-    """The factor of `torch.nn.utils.clip_grad_norm_`, with its 1e-6."""
-    return (clip / (norm + 1e-6)).clamp(max=1.0)
-
-
-def factors(lanes: Sequence[Lane], t: int) -> list[float]:
+def factors(lanes: Sequence[Lane], t: int) -> Floats:
     """Each lane's schedule at step t (from 1)."""
-    return [1.0 if lane.schedule is None else float(lane.schedule(t - 1)) for lane in lanes]
+    return np.array([1.0 if lane.schedule is None else float(lane.schedule(t - 1)) for lane in lanes])
 
 
 class RuleUpdate:
-    """Lanes of one program (rule, options, gates), each with its own hypers, by the rule's reference path under vmap."""
+    """Lanes of one program (rule, options, gates), each with its own hypers, by the program's kernel."""
 
-    def __init__(self, lanes: Sequence[Lane], params: Tensor) -> None:
+    def __init__(self, lanes: Sequence[Lane], params: Tensor, kernel: Kernel | ReferenceKernel) -> None:
         self.lanes = lanes
-        self.settings: list[Settings] = [lane.optimizer for lane in lanes if isinstance(lane.optimizer, Settings)]
-        self.names = list(self.settings[0].states)
-        rule = self.settings[0].rule
-        self.values = {
-            k: torch.tensor([s.values[k] for s in self.settings], dtype=torch.float64) for k in rule.hypers
-        }
-        init = [s.init(row) for s, row in zip(self.settings, params, strict=True)]
-        self.states = {k: torch.stack([getattr(s, k) for s in init]) for k in self.names}
+        self.kernel = kernel
+        settings = [lane.optimizer for lane in lanes if isinstance(lane.optimizer, Settings)]
+        self.values: dict[str, Floats] = {k: np.array([s.values[k] for s in settings]) for k in settings[0].rule.hypers}
+        self.scheduled = any(lane.schedule for lane in lanes)
+        self.rows = np.arange(len(lanes))
+        init = [s.init(row) for s, row in zip(settings, params, strict=True)]
+        self.states = {k: torch.stack([getattr(s, k) for s in init]) for k in kernel.element_states}
+        self.scalars = {k: np.array([float(getattr(s, k)) for s in init]) for k in kernel.scalar_states}
 
-    def hypers(self, t: int) -> dict[str, Tensor]:
+    def hypers(self, t: int) -> dict[str, Floats]:
         """Values `[rows]` at step t: the schedule scales lr, and is itself given to rules that ask for it."""
-        values = dict(self.values)
-        if any(lane.schedule for lane in self.lanes):
-            factor = torch.tensor(factors(self.lanes, t), dtype=torch.float64)
-            values["lr"] = values["lr"] * factor
-            if "schedule" in values:
-                values["schedule"] = values["schedule"] * factor
-        return values
+        if not self.scheduled:
+            return self.values
+        factor = factors(self.lanes, t)
+        return {k: v * factor if k in ("lr", "schedule") else v for k, v in self.values.items()}
 
-    def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, scale: Tensor | None) -> Mask:
-        if scale is not None:
-            grads = grads * scale.unsqueeze(1)
-        first = self.settings[0]
-
-        def one(p: Tensor, g: Tensor, states: dict[str, Tensor], values: dict[str, Tensor]) -> Any:
-            s = first.rule.S(**{**dict.fromkeys(first.rule.states), **states})
-            p, s = first.step(p, g, s, t, values)
-            return p, {k: getattr(s, k) for k in self.names}
-
-        new_params, new_states = torch.vmap(one)(params, grads, self.states, self.hypers(t))
-        finite: Mask = torch.isfinite(new_params).all(1).numpy() & live
-        if finite.all():
-            params.copy_(new_params)
-            self.states = new_states
-        else:
-            keep = torch.from_numpy(finite)
-            params[keep] = new_params[keep]
-            for k, v in new_states.items():
-                self.states[k][keep] = v[keep]
-        return finite
+    def step(
+        self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None
+    ) -> tuple[Mask, Floats]:
+        coefficients, scalars = self.kernel.coefficients(self.hypers(t), t, self.scalars)
+        skip = None if live.all() else (~live).astype(np.uint8)
+        report = self.kernel.step(params, grads, self.states, self.rows, coefficients, clip=clip, skip=skip, threads=1)
+        stepped: Mask = np.asarray(report.updated, dtype=bool)
+        self.scalars = {k: np.where(stepped, v, self.scalars[k]) for k, v in scalars.items()}
+        return stepped, np.sqrt(report.grad_sq)
 
     def state_dict(self) -> dict[str, Any]:
-        return dict(self.states)
+        return {**self.states, **{k: torch.from_numpy(v) for k, v in self.scalars.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.states = {k: state[k].clone() for k in self.names}
+        self.states = {k: state[k].clone() for k in self.states}
+        self.scalars = {k: state[k].numpy().copy() for k in self.scalars}
+
+
+def kernels_for(lanes: Sequence[Lane], dtype: torch.dtype) -> tuple[Kernels, str]:
+    """A kernel for each program among the lanes, compiled where that is possible; and a sentence where it is not."""
+    distinct = {s.program: s for lane in lanes if isinstance(s := lane.optimizer, Settings)}
+    plain = {p: s for p, s in distinct.items() if not any(state.window for state in s.states.values())}
+    made: Kernels = {}
+    note = ""
+    try:
+        made.update(zip(plain, compile_programs(list(plain.values()), dtype), strict=True))
+    except (NoCompilerError, StoreError) as error:
+        note = f"rules run by torch, several times slower than compiled: {error}"
+    rest = [s for p, s in distinct.items() if p not in made]
+    made.update(zip([s.program for s in rest], reference_programs(rest, dtype), strict=True))
+    return made, note
 
 
 class TorchUpdate:
@@ -112,10 +114,13 @@ class TorchUpdate:
             self.optimizers.append(lane.optimizer.cls(own, **lane.optimizer.arguments))
         self.base: list[list[Any]] = [[group.get("lr") for group in o.param_groups] for o in self.optimizers]
 
-    def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, scale: Tensor | None) -> Mask:
-        finite = live.copy()
+    def step(
+        self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None
+    ) -> tuple[Mask, Floats]:
+        norms: Floats = torch.linalg.vector_norm(grads, dim=1, dtype=torch.float64).numpy()
+        finite = live & np.isfinite(norms)
         for i, (optimizer, factor) in enumerate(zip(self.optimizers, factors(self.lanes, t), strict=True)):
-            if not live[i]:
+            if not finite[i]:
                 continue
             before = params[i].clone()
             if self.lanes[i].schedule is not None:
@@ -127,9 +132,8 @@ class TorchUpdate:
                 nonlocal calls
                 calls += 1
                 loss, grad = (losses[i], grads[i]) if calls == 1 else self.again(i)
-                clip = self.lanes[i].clip
                 if clip is not None:
-                    grad = grad * clip_scale(torch.linalg.vector_norm(grad), clip)
+                    grad = grad * (clip[i] / (torch.linalg.vector_norm(grad) + 1e-6)).clamp(max=1.0)  # torch's clip_grad_norm_
                 for p, g in zip(self.parameters[i], self.layout.split(grad.unsqueeze(0)).values(), strict=True):
                     p.grad = g[0]
                 return loss
@@ -139,7 +143,7 @@ class TorchUpdate:
             if not bool(torch.isfinite(params[i]).all()):
                 params[i] = before
                 finite[i] = False
-        return finite
+        return finite, norms
 
     def state_dict(self) -> dict[str, Any]:
         return {str(i): o.state_dict() for i, o in enumerate(self.optimizers)}

@@ -69,7 +69,7 @@ TWINS = [
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
 def test_each_lane_is_the_torch_run_alone(name: str, dtype: torch.dtype, tolerance: float) -> None:
     model, mechanism = MODELS[name]
-    batches = some_batches(200 if name != "gru" else 60, lanes=5)
+    batches = some_batches(200 if name == "mlp" else 60, lanes=5)
     specs = mixed_lanes()
     lanes = make(model, specs, dtype)
     assert lanes.choice.name == mechanism
