@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from slalom.core.errors import StoreError
 from slalom.data.record import Data
 from slalom.engines.lanes import Lane, Lanes
+from slalom.engines.lanes.lanes import chunk_size
 from slalom.engines.lanes.losses import Loss, one_loss
 from slalom.race.metrics import Metric, in_units
 from slalom.race.order import batches
@@ -83,7 +84,7 @@ class Heat:
             example=example,
             mechanism=plan.mechanism,
             dtype=getattr(torch, plan.dtype),
-            chunk=plan.chunk,
+            chunk=chunk_size(len(lanes), plan.threads),
         )
         n, steps, epochs = len(planned), plan.total_steps, plan.epochs
         shapes = dict(zip(CURVES, ((n, steps), (n, steps), (n, epochs), (n, epochs)), strict=True))

@@ -26,7 +26,7 @@ class PlannedRule(BaseModel):
 
 
 class Plan(BaseModel):
-    """See `slalom.race`. `chunk` is in it since a checkpoint is cut the same way; it does not change any number."""
+    """See `slalom.race`. `threads` is in it since a checkpoint is cut accordingly; it does not change any number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +51,7 @@ class Plan(BaseModel):
     dtype: Literal["float32", "float64"] = "float32"
     mechanism: Literal["auto", "stacked", "vmap", "solo"] = "auto"
     widen: bool = True
-    chunk: int | None = None
+    threads: int = Field(ge=1)
     heat_lanes: int = Field(default=1024, ge=1)  # lanes that are trained at a time, by memory
     callables: list[str] = []  # which of model, data, schedule, loss, metric were given as Python objects
 

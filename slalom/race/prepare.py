@@ -13,7 +13,6 @@ from torch import nn
 from slalom.core.errors import BadDataError, BadValueError
 from slalom.data import load
 from slalom.data.record import Data
-from slalom.engines.lanes.lanes import chunk_size
 from slalom.engines.lanes.layout import Layout, initialise
 from slalom.engines.lanes.losses import Loss, lane_loss
 from slalom.nets import build
@@ -124,7 +123,7 @@ def prepare(
         higher_is_better=found.higher_is_better,
         counts=found.counts,
         widen=lrs is None if widen is None else widen,
-        chunk=chunk_size(lanes),
+        threads=torch.get_num_threads(),
         heat_lanes=heat_limit(factory, getattr(torch, str(plain["dtype"]), torch.float32)),
         callables=callables,
         **plain,

@@ -93,7 +93,7 @@ def table(board: Board, rows: list[Row], width: int, bars: str = marks.BARS) -> 
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     made.add_column("rule", no_wrap=True, style="bold", overflow="ellipsis", min_width=8)
     made.add_column("best lr", no_wrap=True, justify="right", min_width=7)
-    made.add_column(f"val {board.metric}", no_wrap=True, min_width=15 if width >= WIDE else 6)
+    made.add_column(Text(f"val {board.metric}"), no_wrap=True, min_width=15 if width >= WIDE else 6)
     if width >= WIDE:
         made.add_column("over lr", no_wrap=True)
     if width >= WIDER:

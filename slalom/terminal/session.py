@@ -118,7 +118,7 @@ def show(result: Any, out: Console, *, seconds: float | None = None, notes: bool
     out.print(standings.title(result, seconds))
     out.print()
     if rows:
-        out.print(standings.table(rows, result.metric))
+        out.print(standings.table(rows, result.metric, out.width))
         out.print()
         for line in standings.legend(rows):
             out.print(Text(line, "dim"))

@@ -13,6 +13,8 @@ from slalom.race.results import LeaderRow
 from slalom.terminal import marks
 
 EDGE = "*"
+AGAINST = "against the leader"
+GAP = 2  # blanks between columns
 
 
 def interval(row: LeaderRow) -> str:
@@ -35,26 +37,43 @@ def behind(row: LeaderRow, leader: bool) -> str:
     return f"tied ({gap})" if row.tied else gap
 
 
-def table(rows: Iterable[LeaderRow], metric: str) -> Table:
-    """A row a rule, best first: test metric (mean ± sd over seeds), learning rate, validation, distance to the leader."""
+def table(rows: Iterable[LeaderRow], metric: str, width: int) -> Table:
+    """A row a rule, best first: test metric (mean ± sd over seeds), learning rate, validation, distance to the leader.
+
+    No figure is ever cut: where `width` is too small, whole columns are left out, and then long names folded.
+    """
     rows = list(rows)
-    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title, side in (
-        ("", "right"), ("rule", "left"), (f"test {metric}", "left"), ("lr [not told apart]", "left"), (f"val {metric}", "left"),
-        ("against the leader", "left"), ("retired", "right"),
-    ):  # fmt: skip
-        made.add_column(title, justify="right" if side == "right" else "left", no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        leader = row is rows[0]
-        made.add_row(
-            str(row.rank),
-            Text(row.rule, "bold green" if leader else "bold" if row.tied else ""),
-            marks.spread(row.test_metric, row.test_metric_sd),
-            interval(row),
-            marks.spread(row.val_metric, row.val_metric_sd),
-            Text(behind(row, leader), "green" if leader else "yellow" if row.tied else "dim"),
-            Text(f"{row.retired}/{row.lanes}", "red" if row.retired else "dim"),
+    columns = {
+        "": [str(row.rank) for row in rows],
+        "rule": [row.rule for row in rows],
+        f"test {metric}": [marks.spread(row.test_metric, row.test_metric_sd) for row in rows],
+        "lr [not told apart]": [interval(row) for row in rows],
+        f"val {metric}": [marks.spread(row.val_metric, row.val_metric_sd) for row in rows],
+        AGAINST: [behind(row, row is rows[0]) for row in rows],
+        "retired": [f"{row.retired}/{row.lanes}" for row in rows],
+    }
+    if not any(row.retired for row in rows):
+        del columns["retired"]
+    short = ["none" if not row.seeds else "leads" if row is rows[0] else "tied" if row.tied else "behind" for row in rows]
+    spared: list[tuple[str, list[str] | None]] = [("retired", None), (f"val {metric}", None), (AGAINST, short), ("leader", None)]
+    for name, instead in spared:
+        if sum(max(map(len, [title, *cells])) + GAP for title, cells in columns.items()) > width:
+            columns.pop(name, None)
+            if instead:
+                columns["leader"] = instead
+    made = Table(box=None, padding=(0, GAP, 0, 0), header_style="dim")
+    for name in columns:
+        made.add_column(
+            Text(name), no_wrap=name != "rule", overflow="fold", justify="right" if name in ("", "retired") else "left"
         )
+    for row, cells in zip(rows, zip(*columns.values(), strict=True), strict=True):
+        leader = row is rows[0]
+        styles = {
+            "rule": "bold green" if leader else "bold" if row.tied else "",
+            AGAINST: "green" if leader else "yellow" if row.tied else "dim",
+            "retired": "red" if row.retired else "dim",
+        }
+        made.add_row(*(Text(cell, styles.get(name, "")) for name, cell in zip(columns, cells, strict=True)))
     return made
 
 
@@ -88,7 +107,7 @@ def legend(rows: Iterable[LeaderRow]) -> list[str]:
         f"at the chosen one. In brackets: the neighbours that these seeds cannot tell from it."
     ]
     if any(row.tied for row in rows[1:]):
-        lines.append("tied: the paired difference to the leader is within what the seeds' noise explains.")
+        lines.append("tied: the 95 % interval of the paired difference to the leader, over the seeds, holds 0.")
     if edges := [row.rule for row in rows if row.at_edge]:
         lines.append(f"{EDGE} the last of its grid is the best rate of {words.list_names(edges)}: there may be a better one.")
     return lines

@@ -25,7 +25,7 @@ def row(**changes: Any) -> LeaderRow:
 def printed(rows: list[LeaderRow], width: int = 120) -> list[str]:
     """The table as lines of text."""
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(standings.table(rows, "accuracy"))
+    console.print(standings.table(rows, "accuracy", width))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -34,6 +34,7 @@ def test_each_rule_has_its_figures_with_spread_and_its_distance() -> None:
     tied = row(rank=3, rule="lion", difference=-0.001, standard_error=0.004)
     head, first, second, third = printed([ROW, behind, tied])
     assert "test accuracy" in head
+    assert "lr [not told apart]" in head  # brackets are no markup
     assert "val accuracy" in head
     assert first.split("  ")[0].strip() == "1"
     assert "0.9710 ± 0.0034" in first
@@ -76,3 +77,19 @@ def test_the_legend_explains_the_marks_that_occur_and_no_others() -> None:
     marked = "\n".join(standings.legend([ROW, dataclasses.replace(other, tied=True, at_edge=True)]))
     assert "tied:" in marked
     assert "* the last of its grid is the best rate of sgd" in marked
+
+
+def test_no_figure_is_cut_on_a_narrow_terminal() -> None:
+    long = row(rank=2, rule="adam(b2=0.99, amsgrad=True)", difference=0.01, standard_error=0.002, retired=4)
+    for width in (140, 120, 100, 80, 60):
+        lines = printed([ROW, long], width)
+        text = "\n".join(lines)
+        assert max(map(len, lines)) <= width
+        assert "…" not in text
+        assert text.count("0.9710 ± 0.0034") == 2
+        assert text.count("1.78e-3 [1e-3, 0.01]") == 2
+    assert "0.9800 ± 0.0020" in "\n".join(printed([ROW, long], 120))
+    narrow = printed([ROW, long], 80)
+    assert "val accuracy" not in narrow[0]
+    assert narrow[1].endswith("leads")
+    assert narrow[2].endswith("tied")

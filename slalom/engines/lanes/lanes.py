@@ -24,9 +24,14 @@ CHUNK = 32  # lanes a chunk: the working set of an MLP of 10,000 parameters then
 EVALUATION_BATCH = 1024
 
 
-def chunk_size(lanes: int) -> int:
-    """Lanes a chunk on this machine: enough chunks for every thread, none larger than the cache likes."""
-    return min(CHUNK, math.ceil(lanes / torch.get_num_threads()))
+def chunk_size(lanes: int, threads: int) -> int:
+    """Lanes a chunk: as many chunks for each thread as for any other, none larger than the cache likes.
+
+    >>> chunk_size(297, 2), chunk_size(36, 2)
+    (30, 18)
+    """
+    rounds = math.ceil(lanes / (CHUNK * threads))
+    return math.ceil(lanes / (rounds * threads))
 
 
 class Lanes:
@@ -77,7 +82,7 @@ class Lanes:
         self.notes = [slower] if slower else []
         if self.choice.slower:
             self.notes.append(f"lanes run {self.choice.why}")
-        size = chunk or chunk_size(len(lanes))
+        size = chunk or chunk_size(len(lanes), torch.get_num_threads())
         self._chunks = [
             self._make_chunk(order[i : i + size], by_seed, loss) for i in range(0, len(order), size)
         ]

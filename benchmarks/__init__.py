@@ -1,0 +1,1 @@
+"""Measurements: ratios taken in one run, medians and spread. `python -m benchmarks [part ...]`."""
