@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 # In this mode they do not, at no measured cost; MKL reads it at its first call, hence here. A setting of yours is kept.
 _os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
-from slalom.race import hooks as _hooks  # noqa: E402
-from slalom.race import load, race  # noqa: E402
+from slalom.race import hooks as _hooks
+from slalom.race import load, race
 
 if TYPE_CHECKING:
     from slalom import optim

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 
@@ -76,6 +80,41 @@ class RaceDone:
 
 
 Event = RaceStarted | LanesAdded | EpochDone | LaneRetired | Note | RaceDone
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: records as objects, numbers that are not finite as null.
+
+    >>> plain({"loss": float("nan"), "lrs": (0.1, float("inf"))})
+    {'loss': None, 'lrs': [0.1, None]}
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(v) for v in value]
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if hasattr(value, "tolist"):  # numpy and torch: arrays and single numbers
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
+
+
+def event_name(event: Event) -> str:
+    """The event's name in JSON lines.
+
+    >>> event_name(Note("scaled"))
+    'note'
+    """
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+
+
+def event_line(event: Event) -> str:
+    """An event as one line of JSON, its name first."""
+    return json.dumps({"event": event_name(event), **plain(event)}, allow_nan=False)
 
 
 @dataclass

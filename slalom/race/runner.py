@@ -44,7 +44,7 @@ class Runner:
         self.notes: list[str] = []
         self._journal: list[Event] = []
         lines = store.journal() if store and resuming else []
-        self._epochs_told = {(line["heat"], line["epoch"]) for line in lines if line["event"] == "EpochDone"}
+        self._epochs_told = {(line["heat"], line["epoch"]) for line in lines if line["event"] == "epoch_done"}
         self._told = {line["event"] + str(line.get("lane", line.get("lanes", line.get("text")))) for line in lines}
         self._done_before = store.finished_lanes() if store and resuming else 0
 
@@ -67,10 +67,10 @@ class Runner:
         if isinstance(event, EpochDone):
             return (event.heat, event.epoch) in self._epochs_told
         if isinstance(event, LaneRetired):
-            return f"LaneRetired{event.lane}" in self._told
+            return f"lane_retired{event.lane}" in self._told
         if isinstance(event, LanesAdded):
-            return f"LanesAdded{event.lanes}" in self._told
-        return isinstance(event, Note) and f"Note{event.text}" in self._told
+            return f"lanes_added{event.lanes}" in self._told
+        return isinstance(event, Note) and f"note{event.text}" in self._told
 
     # -- running ------------------------------------------------------------------------------------------------------
 

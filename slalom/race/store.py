@@ -30,7 +30,7 @@ import numpy as np
 import torch
 
 from slalom.core.errors import StoreError
-from slalom.race.events import Event
+from slalom.race.events import Event, event_line
 from slalom.race.heat import CURVES, HeatRecord, PlannedLane, unfinished
 from slalom.race.plan import Plan, read_plan
 from slalom.race.results import LaneResult
@@ -45,11 +45,6 @@ def to_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_json(v) for v in value]
     return value
-
-
-def event_line(event: Event) -> str:
-    """An event as one line of JSON, its kind first."""
-    return json.dumps(to_json({"event": type(event).__name__, **dataclasses.asdict(event)}), allow_nan=False)
 
 
 @contextlib.contextmanager
@@ -108,6 +103,7 @@ class Store:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                self.close()
                 raise StoreError(f"another process is running {self.path}; wait for it or stop it first") from None
 
     def close(self) -> None:
@@ -184,7 +180,7 @@ class Store:
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
         except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-            raise StoreError(f"cannot read {path}: {error}; delete it to run heat {heat} again from its start") from error
+            raise StoreError(f"{path} is damaged; delete it to run heat {heat} again from its start") from error
         return state
 
     def _write_curves(self, heat: int, curves: dict[str, Any]) -> None:
@@ -237,7 +233,7 @@ class Store:
 
     def notes(self) -> list[str]:
         """The notes in the journal, each once."""
-        return list(dict.fromkeys(line["text"] for line in self.journal() if line.get("event") == "Note"))
+        return list(dict.fromkeys(line["text"] for line in self.journal() if line.get("event") == "note"))
 
     def read_weights(self, heat: int) -> dict[str, torch.Tensor]:
         """Final weights of a finished heat: name -> `[lanes, *shape]`."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from types import TracebackType
 from typing import Any
 
-from slalom.race.events import EpochDone, Event, LanesAdded, Note, RaceStarted
+from slalom.race.events import EpochDone, Event, LanesAdded, Note, RaceStarted, event_name, plain
 from slalom.terminal import marks
 from slalom.terminal.board import Board
 
@@ -84,36 +82,6 @@ class PlainView(QuietView):
         if best is not None:
             line += f"  best: {rows[0].rule} lr {marks.rate(best.lr)} val {board.metric} {marks.spread(best.mean, best.sd)}"
         return f"{line}  ({len(board.retired)} retired)" if board.retired else line
-
-
-def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: records as objects, numbers that are not finite as null.
-
-    >>> plain({"loss": float("nan"), "lrs": (0.1, float("inf"))})
-    {'loss': None, 'lrs': [0.1, None]}
-    """
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(v) for v in value]
-    if isinstance(value, bool | int | str) or value is None:
-        return value
-    if hasattr(value, "tolist"):  # numpy and torch: arrays and single numbers
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value)
-
-
-def event_name(event: Event) -> str:
-    """The event's name in JSON lines.
-
-    >>> event_name(Note("scaled"))
-    'note'
-    """
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
 
 
 class JsonView(QuietView):

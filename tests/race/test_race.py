@@ -38,7 +38,10 @@ def test_the_issues_example_works_as_written() -> None:
 def test_lanes_are_the_runs_that_torch_does_alone(dtype: str) -> None:
     lrs = {"momentum": [0.05], "adam": [0.01]}
     result = slalom.race("mlp:12,8:tanh", "wine", rules=list(lrs), lrs=lrs, seeds=[3, 8], epochs=5, batch_size=20, dtype=dtype)
-    data, twins = load("wine"), {"momentum": (torch.optim.SGD, {"lr": 0.05, "momentum": 0.9}), "adam": (torch.optim.Adam, {"lr": 0.01})}
+    data, twins = (
+        load("wine"),
+        {"momentum": (torch.optim.SGD, {"lr": 0.05, "momentum": 0.9}), "adam": (torch.optim.Adam, {"lr": 0.01})},
+    )
     factory, kind = build("mlp:12,8:tanh", data), getattr(torch, dtype)
     curves = result.curves()
     tolerance = 1e-10 if dtype == "float64" else 1e-5
@@ -118,9 +121,18 @@ def test_own_objects_race(tmp_path) -> None:
 
     rms.higher_is_better = False  # type: ignore[attr-defined]
     result = slalom.race(
-        lambda: nn.Sequential(nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 1)), (x, y), rules=[torch.optim.Adam, slalom.rules.adam], lrs=[0.05],
-        seeds=2, epochs=10, loss=nn.functional.smooth_l1_loss, metric=rms, schedule=lambda step: 0.99**step, clip=1.0, batch_size="full",
-    )  # fmt: skip
+        lambda: nn.Sequential(nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 1)),
+        (x, y),
+        rules=[torch.optim.Adam, slalom.rules.adam],
+        lrs=[0.05],
+        seeds=2,
+        epochs=10,
+        batch_size="full",
+        loss=nn.functional.smooth_l1_loss,
+        metric=rms,
+        schedule=lambda step: 0.99**step,
+        clip=1.0,
+    )
     assert {x.rule for x in result.lanes} == {"torch.Adam", "adam"}
     assert not result.higher_is_better
     by_rule = {r: [x.test_loss for x in result.lanes if x.rule == r] for r in ("torch.Adam", "adam")}

@@ -36,9 +36,7 @@ def folder() -> Path:
         path.mkdir(mode=0o700, exist_ok=True)
         told = os.lstat(path)
     except OSError as error:
-        raise StoreError(
-            f"{path}: the cache of compiled kernels cannot be made ({error}); set XDG_CACHE_HOME"
-        ) from None
+        raise StoreError(f"{path}: the cache of compiled kernels cannot be made ({error}); set XDG_CACHE_HOME") from None
     fix = "remove it, `chmod 700` it, or set XDG_CACHE_HOME"
     if not stat.S_ISDIR(told.st_mode):
         raise StoreError(f"{path}: the cache of compiled kernels must be a folder, not a link or file; {fix}")

@@ -162,9 +162,7 @@ class RowCall:
         check_matrix(f"{name}: G", G, kernel.dtype, tuple(P.shape))
         missing = [k for k in kernel.element_states if k not in states]
         if missing:
-            raise BadValueError(
-                f"{name}: states must hold {', '.join(kernel.element_states)}; {missing[0]!r} is missing"
-            )
+            raise BadValueError(f"{name}: states must hold {', '.join(kernel.element_states)}; {missing[0]!r} is missing")
         self.states = {k: states[k] for k in kernel.element_states}
         self.rows = check_rows("rows", rows, P.shape[0])
         self.n = self.rows.size
@@ -173,9 +171,7 @@ class RowCall:
         if state_rows is not None:
             self.state_rows = check_rows("state_rows", state_rows, min(heights, default=1 << 62))
         elif heights and self.n and min(heights) <= int(self.rows.max()):
-            raise BadValueError(
-                f"{name}: a state has {min(heights)} rows, rows asks for {self.rows.max()}; give state_rows"
-            )
+            raise BadValueError(f"{name}: a state has {min(heights)} rows, rows asks for {self.rows.max()}; give state_rows")
         if self.state_rows.size != self.n:
             raise BadValueError(f"{name}: state_rows must be as many as rows ({self.n}), got {self.state_rows.size}")
         self.coefficients = np.ascontiguousarray(coefficients, np.float64)
@@ -211,9 +207,7 @@ def check_rows(what: str, rows: Any, height: int) -> NDArray[np.int64]:
 def per_row(what: str, given: Any, n: int, dtype: Any) -> Array | None:
     if given is None:
         return None
-    made = np.ascontiguousarray(
-        np.broadcast_to(np.asarray(given, dtype), (n,)) if np.ndim(given) == 0 else given, dtype
-    )
+    made = np.ascontiguousarray(np.broadcast_to(np.asarray(given, dtype), (n,)) if np.ndim(given) == 0 else given, dtype)
     if made.shape != (n,):
         raise BadValueError(f"{what} must be one value or one a row ({n}), got shape {made.shape}")
     return made

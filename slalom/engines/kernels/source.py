@@ -213,9 +213,7 @@ def lane_source(body: CBody, dtype: str, title: str) -> str:
         cases.append(f"    if ({' && '.join(same)}) return {j};" if exponents else f"    return {j};")
     pointers = [f"T *s{k} = S[{k}] + state_rows[k] * s_strides[{k}]" for k in range(len(states))]
     restore = ["memcpy(p, log, (size_t)D * sizeof(T));"]
-    restore += [
-        f"memcpy(s{states.index(name)}, log + {1 + j} * D, (size_t)D * sizeof(T));" for j, name in enumerate(changed)
-    ]
+    restore += [f"memcpy(s{states.index(name)}, log + {1 + j} * D, (size_t)D * sizeof(T));" for j, name in enumerate(changed)]
     frame = _FRAME
     for key, value in {
         "TYPES": _TYPES[dtype],

@@ -56,8 +56,7 @@ class Chunk:
         padded = [*modules, *[modules[-1]] * mechanism.spare]
         self.params = torch.stack([layout.row(m) for m in padded]).to(dtype)
         self.buffers = {
-            k: torch.stack([_cast(dict(m.named_buffers())[k], dtype) for m in padded])
-            for k, _ in modules[0].named_buffers()
+            k: torch.stack([_cast(dict(m.named_buffers())[k], dtype) for m in padded]) for k, _ in modules[0].named_buffers()
         }
         self.seeds = [lane.seed for lane in self.lanes] + [0] * mechanism.spare
         clips = [lane.clip for lane in lanes]
@@ -96,8 +95,10 @@ class Chunk:
             clip = None if self.clip is None else self.clip[rows]
             stepped[rows], norms[rows] = update.step(self.params[rows], grads[rows], loss[rows], self.t, live[rows], clip)
         self._keep_buffers(buffers, stepped)
+        faults = {rows.start + i: text for rows, update in self.updates for i, text in update.faults.items()}
         for i in np.flatnonzero(self.alive & ~stepped):
-            self.retired.append(Retirement(self.numbers[i], self.t, self.t - 1, _reason(losses[i], norms[i])))
+            reason = faults.get(int(i)) or _reason(losses[i], norms[i])
+            self.retired.append(Retirement(self.numbers[i], self.t, self.t - 1, reason))
         out_loss, out_norm = np.where(self.alive, losses, np.nan), np.where(self.alive, norms, np.nan)
         self.alive &= stepped
         return out_loss, out_norm

@@ -82,9 +82,7 @@ def lanes_of(
     [0.001, 0.01]
     """
     given: dict[str, Any] = {"seed": seed, **hypers}
-    many = {
-        k: len(v) for k, v in given.items() if isinstance(v, Sequence) and not isinstance(v, str) and k not in ("betas",)
-    }
+    many = {k: len(v) for k, v in given.items() if isinstance(v, Sequence) and not isinstance(v, str) and k not in ("betas",)}
     n = max(many.values(), default=1)
     for name, length in many.items():
         if length != n:

@@ -83,9 +83,7 @@ class Lanes:
         if self.choice.slower:
             self.notes.append(f"lanes run {self.choice.why}")
         size = chunk or chunk_size(len(lanes), torch.get_num_threads())
-        self._chunks = [
-            self._make_chunk(order[i : i + size], by_seed, loss) for i in range(0, len(order), size)
-        ]
+        self._chunks = [self._make_chunk(order[i : i + size], by_seed, loss) for i in range(0, len(order), size)]
 
     def _make_chunk(self, numbers: list[int], by_seed: dict[int, nn.Module], loss: str | Loss) -> Chunk:
         lanes = [self.lanes[i] for i in numbers]

@@ -24,11 +24,14 @@ Kernels = dict[tuple[Any, ...], Kernel | ReferenceKernel]  # by program
 
 
 class Update(Protocol):
-    """Steps the rows it was made for. `live`: rows that may change; `clip [rows]`: largest gradient norms, or None."""
+    """Steps the rows it was made for. `live`: rows that may change; `clip [rows]`: largest gradient norms, or None.
 
-    def step(
-        self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None
-    ) -> tuple[Mask, Floats]:
+    `faults`: what an optimizer raised, by row; such a row counts as not stepped.
+    """
+
+    faults: dict[int, str]
+
+    def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None) -> tuple[Mask, Floats]:
         """Changes `params [rows, D]` in place: the rows that stepped and are finite, and gradient norms before clipping."""
         ...
 
@@ -48,6 +51,7 @@ class RuleUpdate:
     def __init__(self, lanes: Sequence[Lane], params: Tensor, kernel: Kernel | ReferenceKernel) -> None:
         self.lanes = lanes
         self.kernel = kernel
+        self.faults: dict[int, str] = {}
         settings = [lane.optimizer for lane in lanes if isinstance(lane.optimizer, Settings)]
         self.values: dict[str, Floats] = {k: np.array([s.values[k] for s in settings]) for k in settings[0].rule.hypers}
         self.scheduled = any(lane.schedule for lane in lanes)
@@ -63,9 +67,7 @@ class RuleUpdate:
         factor = factors(self.lanes, t)
         return {k: v * factor if k in ("lr", "schedule") else v for k, v in self.values.items()}
 
-    def step(
-        self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None
-    ) -> tuple[Mask, Floats]:
+    def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None) -> tuple[Mask, Floats]:
         coefficients, scalars = self.kernel.coefficients(self.hypers(t), t, self.scalars)
         skip = None if live.all() else (~live).astype(np.uint8)
         report = self.kernel.step(params, grads, self.states, self.rows, coefficients, clip=clip, skip=skip, threads=1)
@@ -103,6 +105,7 @@ class TorchUpdate:
         self, lanes: Sequence[Lane], params: Tensor, layout: Layout, again: Callable[[int], tuple[Tensor, Tensor]]
     ) -> None:
         self.lanes = lanes
+        self.faults: dict[int, str] = {}
         self.again = again  # loss and gradient of a row at its present parameters, for optimizers that ask more than once
         self.parameters: list[list[nn.Parameter]] = []
         self.optimizers: list[torch.optim.Optimizer] = []
@@ -114,9 +117,7 @@ class TorchUpdate:
             self.optimizers.append(lane.optimizer.cls(own, **lane.optimizer.arguments))
         self.base: list[list[Any]] = [[group.get("lr") for group in o.param_groups] for o in self.optimizers]
 
-    def step(
-        self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None
-    ) -> tuple[Mask, Floats]:
+    def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None) -> tuple[Mask, Floats]:
         norms: Floats = torch.linalg.vector_norm(grads, dim=1, dtype=torch.float64).numpy()
         finite = live & np.isfinite(norms)
         for i, (optimizer, factor) in enumerate(zip(self.optimizers, factors(self.lanes, t), strict=True)):
@@ -125,7 +126,7 @@ class TorchUpdate:
             before = params[i].clone()
             if self.lanes[i].schedule is not None:
                 for group, lr in zip(optimizer.param_groups, self.base[i], strict=True):
-                    group["lr"] = lr * factor
+                    group["lr"] = lr * float(factor)
             calls = 0
 
             def closure(i: int = i) -> Tensor:
@@ -138,9 +139,12 @@ class TorchUpdate:
                     p.grad = g[0]
                 return loss
 
-            with torch.enable_grad():
-                optimizer.step(closure)  # type: ignore[arg-type]
-            if not bool(torch.isfinite(params[i]).all()):
+            try:
+                with torch.enable_grad():
+                    optimizer.step(closure)  # type: ignore[arg-type]
+            except (RuntimeError, ValueError, ArithmeticError) as error:  # e.g. a step size beyond the dtype
+                self.faults[i] = f"{self.lanes[i].optimizer.program[0]} raised {type(error).__name__}: {error}"
+            if i in self.faults or not bool(torch.isfinite(params[i]).all()):
                 params[i] = before
                 finite[i] = False
         return finite, norms
@@ -151,4 +155,3 @@ class TorchUpdate:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for i, o in enumerate(self.optimizers):
             o.load_state_dict(state[str(i)])
-

@@ -57,9 +57,7 @@ class _Printer:
 
     def body(self) -> CBody:
         statements = [
-            f"const T {self.expr(a.target)} = {self.expr(a.value)};"
-            for a in self.made.assigns
-            if not self.made.host(a.target)
+            f"const T {self.expr(a.target)} = {self.expr(a.value)};" for a in self.made.assigns if not self.made.host(a.target)
         ]
         outputs = {"p": self.expr(self.made.p)}
         for name in self.made.element_states:

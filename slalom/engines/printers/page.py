@@ -105,9 +105,7 @@ def build_page(rule: Rule, **options: Any) -> RulePage:
             for k, h in rule.hypers.items()
         ),
         options=tuple(
-            OptionRow(
-                k, o.default, o.allowed, o.doc, getattr(o, "needs", None), not isinstance(o, Choice) or k in changed
-            )
+            OptionRow(k, o.default, o.allowed, o.doc, getattr(o, "needs", None), not isinstance(o, Choice) or k in changed)
             for k, o in rule.options.items()
         ),
         states=tuple(_state_row(rule, k) for k in rule.states),
@@ -195,7 +193,5 @@ def _open(rule: Rule, gate: str) -> float:
 def _state_row(rule: Rule, name: str) -> StateRow:
     state = rule.states[name]
     start = state.fill if isinstance(state.fill, str) else f"{state.fill:g}"
-    shape = (
-        "one number" if state.scalar else "as the parameter" if state.window is None else f"{state.window} parameters"
-    )
+    shape = "one number" if state.scalar else "as the parameter" if state.window is None else f"{state.window} parameters"
     return StateRow(name, state.symbol or word(name), state.torch, start, state.when, shape)

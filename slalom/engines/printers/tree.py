@@ -153,11 +153,7 @@ class _Reader:
                 returned = self.block(statement.body if self.option(statement.test) else statement.orelse)
                 if returned is not None:
                     return returned
-            elif (
-                isinstance(statement, ast.Assign)
-                and len(statement.targets) == 1
-                and isinstance(statement.targets[0], ast.Name)
-            ):
+            elif isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
                 self.assign(statement.targets[0].id, self.expr(statement.value), statement)
             else:
                 raise self.error(statement, "a line must be `name = expression`, `if` on options, or the final return")

@@ -64,9 +64,7 @@ class Stacked:
         self.solo = [(self.P[k].clone(), settings.init(self.P[k], self.lane(k))) for k in range(n)]
         element = [k for k, s in settings.states.items() if not s.scalar]
         self.states = {k: torch.stack([getattr(s, k) for _, s in self.solo]) for k in element}
-        self.scalars = {
-            k: np.array([float(getattr(s, k)) for _, s in self.solo]) for k in settings.states if k not in element
-        }
+        self.scalars = {k: np.array([float(getattr(s, k)) for _, s in self.solo]) for k in settings.states if k not in element}
 
     def lane(self, k: int) -> dict[str, float]:
         return {key: float(v[k]) for key, v in self.values.items()}

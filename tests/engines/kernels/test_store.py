@@ -82,9 +82,7 @@ def test_a_library_that_is_not_what_its_name_says_is_built_anew(store: Path, bui
 def test_a_folder_open_to_others_is_refused(store: Path, mode: int) -> None:
     store.mkdir(parents=True)
     store.chmod(mode)
-    with pytest.raises(
-        StoreError, match=f"open to others .mode {mode:o}.; remove it, `chmod 700` it, or set XDG_CACHE"
-    ):
+    with pytest.raises(StoreError, match=f"open to others .mode {mode:o}.; remove it, `chmod 700` it, or set XDG_CACHE"):
         compile_program(sgd())
 
 
@@ -103,9 +101,7 @@ def test_a_folder_of_another_user_or_a_link_is_refused(store: Path, monkeypatch:
 
 def test_two_processes_build_at_once_and_a_third_finds_it_done(store: Path, built: list[str]) -> None:
     env = {**os.environ, "XDG_CACHE_HOME": str(store.parent.parent), "OMP_NUM_THREADS": "1"}
-    children = [
-        subprocess.Popen([sys.executable, "-c", CHILD], env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
+    children = [subprocess.Popen([sys.executable, "-c", CHILD], env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [c.communicate(timeout=120)[0] for c in children] == ["done\n"] * 2
     assert not list(store.glob(".building-*"))
     compile_programs([adam(), sgd()], torch.float64)
@@ -137,9 +133,7 @@ def test_a_compiler_that_fails_or_builds_for_another_machine_is_found_out(
     assert list(store.iterdir()) == []
 
 
-def test_a_plainer_way_is_taken_where_the_better_ones_fail(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_plainer_way_is_taken_where_the_better_ones_fail(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = tmp_path / "plain-cc"  # a compiler without OpenMP
     plain.write_text('#!/bin/sh\nfor a; do [ "$a" = -fopenmp ] && exit 1; done\nexec cc "$@"\n')
     plain.chmod(0o700)
@@ -155,7 +149,5 @@ def test_a_plainer_way_is_taken_where_the_better_ones_fail(
 def test_dtypes_and_rules_outside_are_refused(store: Path) -> None:
     with pytest.raises(BadValueError, match=r"torch\.float32 or torch\.float64, got torch\.bfloat16"):
         compile_program(sgd(), torch.bfloat16)
-    with pytest.raises(
-        BadValueError, match="windowed_adadelta: a windowed state is not in the language that prints as C"
-    ):
+    with pytest.raises(BadValueError, match="windowed_adadelta: a windowed state is not in the language that prints as C"):
         compile_program(windowed_adadelta())

@@ -13,12 +13,20 @@ def mlp() -> nn.Module:
 def normed() -> nn.Module:
     # No bias ahead of BatchNorm: its true gradient is 0 and Adam would turn rounding noise into steps (lanes.md, section 3).
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(16, 12, bias=False), nn.BatchNorm1d(12), nn.PReLU(12), nn.Linear(12, 9), nn.Sigmoid(), nn.Linear(9, 5)
+        nn.Flatten(),
+        nn.Linear(16, 12, bias=False),
+        nn.BatchNorm1d(12),
+        nn.PReLU(12),
+        nn.Linear(12, 9),
+        nn.Sigmoid(),
+        nn.Linear(9, 5),
     )
 
 
 def dropping() -> nn.Module:
-    return nn.Sequential(nn.Linear(16, 20), nn.SiLU(), nn.Dropout(0.4), nn.Linear(20, 20), nn.GELU(), nn.Dropout(0.2), nn.Linear(20, 5))
+    return nn.Sequential(
+        nn.Linear(16, 20), nn.SiLU(), nn.Dropout(0.4), nn.Linear(20, 20), nn.GELU(), nn.Dropout(0.2), nn.Linear(20, 5)
+    )
 
 
 class Residual(nn.Module):

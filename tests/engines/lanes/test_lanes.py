@@ -7,12 +7,12 @@ import copy
 import numpy as np
 import pytest
 import torch
-from tests.engines.lanes.models import MODELS, RANDOM_MODELS, Residual, dropping, mlp
 from torch import nn
 
 import slalom.rules  # noqa: F401
 from slalom.core.errors import BadValueError
 from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
+from tests.engines.lanes.models import MODELS, RANDOM_MODELS, Residual, dropping, mlp
 
 ALL = MODELS | RANDOM_MODELS
 X = torch.randn(200, 16, generator=torch.Generator().manual_seed(1))
@@ -176,7 +176,8 @@ def test_schedules_are_a_lanes_own() -> None:
 
 
 def test_any_torch_optimizer_is_a_lane() -> None:
-    specs = [Lane(TorchOptimizer(torch.optim.ASGD, {"lr": 0.05})), Lane(TorchOptimizer(torch.optim.LBFGS, {"lr": 0.1, "max_iter": 3}))]
+    line_search = TorchOptimizer(torch.optim.LBFGS, {"lr": 0.1, "max_iter": 3})
+    specs = [Lane(TorchOptimizer(torch.optim.ASGD, {"lr": 0.05})), Lane(line_search)]
     specs += lanes_of("adam", lr=1e-2)
     batches = some_batches(8)
     losses, _ = make(mlp, specs).epoch(X, Y, batches)
@@ -279,5 +280,5 @@ def test_bad_input_says_what_is_wrong(arguments: dict, message: str) -> None:
 def test_hypers_are_checked_by_lane() -> None:
     with pytest.raises(BadValueError, match=r"adam: b2 must be in \[0, 1\), got 1.0 \(lane 1\)"):
         lanes_of("adam", b2=[0.9, 1.0])
-    with pytest.raises(BadValueError, match="b2 has 3 values for 2 lanes|lr has 2 values for 3 lanes"):
+    with pytest.raises(BadValueError, match=r"b2 has 3 values for 2 lanes|lr has 2 values for 3 lanes"):
         lanes_of("adam", lr=[0.1, 0.2], b2=[0.9, 0.8, 0.7])

@@ -54,9 +54,7 @@ SNAPSHOTS: list[tuple[Settings, list[str], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("settings", "wanted_latex", "wanted_text"), SNAPSHOTS, ids=lambda x: getattr(x, "program", "")
-)
+@pytest.mark.parametrize(("settings", "wanted_latex", "wanted_text"), SNAPSHOTS, ids=lambda x: getattr(x, "program", ""))
 def test_snapshots(settings: Settings, wanted_latex: list[str], wanted_text: list[str]) -> None:
     assert latex(settings) == wanted_latex
     assert text(settings) == wanted_text

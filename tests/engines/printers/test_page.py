@@ -65,9 +65,7 @@ def test_bytes_are_those_of_the_roofline() -> None:
               "nadam": 28, "radam": 28, "lion": 20}  # fmt: skip
     assert {k: build_page(REGISTRY[k]).bytes_per_parameter for k in wanted} == wanted
     assert build_page(adam, amsgrad=True).bytes_per_parameter == 36
-    assert (
-        build_page(rmsprop, centered=True, momentum=0.9).bytes_per_parameter == 44
-    )  # with the stable variance beside v
+    assert build_page(rmsprop, centered=True, momentum=0.9).bytes_per_parameter == 44  # with the stable variance beside v
     assert build_page(windowed_adadelta, w=3).bytes_per_parameter == 12 + 8 * 3
 
 
