@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 _os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 from slalom.race import hooks as _hooks
-from slalom.race import load, race
+from slalom.race import load, race, resume
 
 if TYPE_CHECKING:
-    from slalom import optim
+    from slalom import data, nets, optim, report, rules, schedules, testing
     from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
 
 __version__ = "0.1.0"
 
-__all__ = ["Lane", "Lanes", "TorchOptimizer", "__version__", "lanes_of", "load", "optim", "race"]
+__all__ = ["Lane", "Lanes", "TorchOptimizer", "__version__", "lanes_of", "load", "optim", "race", "resume"]
 
 _LANES = ("Lane", "Lanes", "TorchOptimizer", "lanes_of")
+_ROOMS = ("data", "nets", "optim", "report", "rules", "schedules", "testing")
 
 
 def __getattr__(name: str) -> Any:
@@ -29,8 +30,8 @@ def __getattr__(name: str) -> Any:
 
     if name in _LANES:
         return getattr(importlib.import_module("slalom.engines.lanes"), name)
-    if name == "optim":
-        return importlib.import_module("slalom.optim")
+    if name in _ROOMS:
+        return importlib.import_module(f"slalom.{name}")
     raise AttributeError(f"module 'slalom' has no attribute {name!r}")
 
 

@@ -152,7 +152,7 @@ def prepare_again(plan: Plan, model: Any, data: Any, schedule: Any, loss: Any, m
     if missing:
         raise BadValueError(
             f"this race was started from Python with its own {', '.join(missing)}; resume it with "
-            f"slalom.race.api.resume(directory, {', '.join(f'{k}=...' for k in missing)})"
+            f"slalom.resume(directory, {', '.join(f'{k}=...' for k in missing)})"
         )
     record = load(**plan.data_source) if plan.data_source else load(data, **plan.data_options)
     if record.fingerprint != plan.data["fingerprint"]:

@@ -86,9 +86,16 @@ def processor() -> str:
 
 @lru_cache(maxsize=1)
 def torch_gomp() -> str | None:
-    """The path of the libgomp that torch loaded into this process, or that lies beside it; None where there is none."""
+    """The path of the libgomp that lies beside torch, else of one that this process has loaded; None where there is none.
+
+    Torch's own comes first: other packages (scikit-learn) load theirs too, and the order of imports must not matter.
+    """
     import torch
 
+    lib = Path(torch.__file__).parent / "lib"
+    own = next((str(p) for p in sorted(lib.glob("libgomp*.so*"))), None)
+    if own is not None:
+        return own
     try:
         for line in Path("/proc/self/maps").read_text(errors="replace").splitlines():
             path = line.split(maxsplit=5)[-1]
@@ -96,8 +103,7 @@ def torch_gomp() -> str | None:
                 return path
     except OSError:
         pass
-    lib = Path(torch.__file__).parent / "lib"
-    return next((str(p) for p in sorted(lib.glob("libgomp*.so*"))), None)
+    return None
 
 
 def ways() -> Iterator[Way]:

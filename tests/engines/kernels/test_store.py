@@ -60,6 +60,8 @@ def test_a_library_that_is_not_what_its_name_says_is_built_anew(store: Path, bui
     compile_program(sgd())
     (path,) = store.iterdir()
     content = path.read_bytes()
+    if harm in ("truncate", "alter", "swap", "empty"):
+        path.unlink()  # the loaded library stays whole: cutting a mapped file would kill this process when it ends
     if harm == "truncate":
         path.write_bytes(content[: len(content) // 2])
     elif harm == "alter":
