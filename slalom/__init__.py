@@ -18,7 +18,23 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Lane", "Lanes", "TorchOptimizer", "__version__", "lanes_of", "load", "optim", "race", "resume"]
+__all__ = [
+    "Lane",
+    "Lanes",
+    "TorchOptimizer",
+    "__version__",
+    "data",
+    "lanes_of",
+    "load",
+    "nets",
+    "optim",
+    "race",
+    "report",
+    "resume",
+    "rules",
+    "schedules",
+    "testing",
+]
 
 _LANES = ("Lane", "Lanes", "TorchOptimizer", "lanes_of")
 _ROOMS = ("data", "nets", "optim", "report", "rules", "schedules", "testing")

@@ -68,7 +68,7 @@ class Entrant:
 
     @property
     def default_lr(self) -> float:
-        """The documented default that the grid is laid around."""
+        """The documented default, of the entrant's convention, that the grid is laid around."""
         if self.is_torch:
             parameter = inspect.signature(self._class()).parameters.get("lr")
             if parameter is None:
@@ -76,7 +76,7 @@ class Entrant:
             if parameter.default is parameter.empty:
                 raise BadValueError(f"{self.label} has no default lr to lay a grid around; give lrs={{{self.label!r}: [...]}}")
             return float(parameter.default)
-        return get_rule(self.target).hypers["lr"].default
+        return get_rule(self.target)(**self.hypers).values["lr"]
 
 
 def _from_text(text: str) -> tuple[str, dict[str, Any]]:
