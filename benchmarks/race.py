@@ -18,8 +18,10 @@ import slalom
 from slalom.data import load
 from slalom.nets import build
 from slalom.race.entrants import DEFAULT_RULES, entrant
+from slalom.race.environment import environment
 from slalom.race.grid import around
 from slalom.race.order import batches
+from slalom.race.outcome import RaceResult
 
 TORCH = {
     "sgd": (torch.optim.SGD, {"fused": True}),
@@ -73,7 +75,7 @@ def sequential(threads: int) -> float:
     return total
 
 
-def race(widen: bool) -> tuple[float, slalom.race]:
+def race(widen: bool) -> tuple[float, RaceResult]:
     begin = time.perf_counter()
     result = slalom.race(None, "digits", epochs=EPOCHS, batch_size=BATCH, seeds=SEEDS, widen=widen)
     return time.perf_counter() - begin, result
@@ -83,7 +85,7 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.1f} s ({min(values):.1f} to {max(values):.1f}, {len(values)} runs)"
 
 
-def check(result) -> None:
+def check(result: RaceResult) -> None:
     """Solo torch.optim runs at the winning settings against their lanes: losses, and test accuracy."""
     best = {row.rule: [row.lr] for row in result.leaderboard()}
     double = slalom.race(None, "digits", lrs=best, seeds=1, epochs=EPOCHS, batch_size=BATCH, dtype="float64")
@@ -107,8 +109,11 @@ def check(result) -> None:
 
 
 def main() -> None:
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    facts = environment()
+    print(f"{facts['date']}  torch {facts['torch']}, {facts['threads']} threads, {facts['processor']}, {facts['system']}")
     race(widen=False)  # kernels compiled, caches warm
+    for rule in DEFAULT_RULES:  # torch imports its compiler at the first optimizer
+        solo(rule, entrant(rule).default_lr, 0, 1)
     times: dict[str, list[float]] = {"race": [], "one thread": [], "all threads": []}
     for _ in range(REPEATS):
         times["race"].append(race(widen=False)[0])

@@ -107,7 +107,9 @@ def legend(rows: Iterable[LeaderRow]) -> list[str]:
         f"at the chosen one. In brackets: the neighbours that these seeds cannot tell from it."
     ]
     if any(row.tied for row in rows[1:]):
-        lines.append("tied: the 95 % interval of the paired difference to the leader, over the seeds, holds 0.")
+        lines.append(
+            "tied: the 95 % interval of the paired difference to the leader, over the seeds and shared among the rules, holds 0."
+        )
     if edges := [row.rule for row in rows if row.at_edge]:
         lines.append(f"{EDGE} the last of its grid is the best rate of {words.list_names(edges)}: there may be a better one.")
     return lines
