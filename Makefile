@@ -20,7 +20,7 @@ types: $(VENV)/.test
 	$(BIN)/mypy
 
 suite: $(VENV)/.test
-	$(BIN)/python -m pytest --doctest-modules slalom tests
+	$(BIN)/python -m pytest -rs --doctest-modules slalom tests
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
@@ -30,6 +30,7 @@ clean:
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Slalom needs Python 3.11 or newer; set PYTHON=/path/to/it.'; exit 1; }
+	@echo 'Setting up $(VENV): under a minute with a warm pip cache, longer where torch must be downloaded.'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@

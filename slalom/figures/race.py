@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from slalom.core.errors import BadDataError
-from slalom.figures.records import Array, CurveSet, LaneTable, LeaderboardRow, LrResponse, RaceFigure, RetiredLane
+from slalom.figures.records import Array, CurveSet, LaneTable, LrResponse, RaceFigure, RetiredLane
 from slalom.figures.words import verdict
+from slalom.race.results import LeaderRow
 
 MOST_SAMPLES = 102_000  # training losses of all lanes together: 300 lanes keep 340 steps each
 FEWEST_POINTS, MOST_POINTS = 200, 1000  # a curve
@@ -152,13 +153,13 @@ def _when(environment: Mapping[str, Any]) -> str:
     return f"{date:%Y-%m-%d %H:%M}" if date.tzinfo is None else f"{date.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _row(row: Any) -> LeaderboardRow:
+def _row(row: Any) -> LeaderRow:
     """The race's row as this figure's own record, so that a later change over there does not reach the page."""
     kinds = {"int": int, "float": float, "str": str, "bool": bool}
-    return LeaderboardRow(**{field.name: kinds[str(field.type)](getattr(row, field.name)) for field in fields(LeaderboardRow)})
+    return LeaderRow(**{field.name: kinds[str(field.type)](getattr(row, field.name)) for field in fields(LeaderRow)})
 
 
-def _lanes(result: RaceLike, rules: Sequence[str], rows: Sequence[LeaderboardRow]) -> LaneTable:
+def _lanes(result: RaceLike, rules: Sequence[str], rows: Sequence[LeaderRow]) -> LaneTable:
     lanes, best, index = result.lanes, {row.rule: row.lr for row in rows}, {rule: i for i, rule in enumerate(rules)}
 
     def column(name: str) -> tuple[float, ...]:
@@ -179,7 +180,7 @@ def _lanes(result: RaceLike, rules: Sequence[str], rows: Sequence[LeaderboardRow
     )
 
 
-def _response(rule: str, lanes: Sequence[Any], rows: Sequence[LeaderboardRow]) -> LrResponse:
+def _response(rule: str, lanes: Sequence[Any], rows: Sequence[LeaderRow]) -> LrResponse:
     mine = [lane for lane in lanes if str(lane.rule) == rule]
     lrs = sorted({float(lane.lr) for lane in mine})
     found = [[float(lane.val_metric) for lane in mine if lane.lr == lr and lane.status == "finished"] for lr in lrs]

@@ -9,37 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from slalom.race.results import LeaderRow
+
 Array = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class LeaderboardRow:
-    """One rule at its best learning rate; spreads are standard deviations over seeds, NaN where nothing was measured.
-
-    `lr_low`, `lr_high`: the learning rates that validation cannot tell from the best. `difference`,
-    `standard_error`: paired over seeds, against the leader, positive = worse. `at_edge`: the best lr is the grid's last.
-    """
-
-    rank: int
-    rule: str
-    lr: float
-    lr_low: float
-    lr_high: float
-    seeds: int
-    val_metric: float
-    val_metric_sd: float
-    val_loss: float
-    val_loss_sd: float
-    test_metric: float
-    test_metric_sd: float
-    test_loss: float
-    test_loss_sd: float
-    difference: float
-    standard_error: float
-    tied: bool
-    at_edge: bool
-    lanes: int
-    retired: int
 
 
 @dataclass(frozen=True)
@@ -127,7 +99,7 @@ class RaceFigure:
     epochs: int
     seeds: int
     rules: tuple[str, ...]
-    leaderboard: tuple[LeaderboardRow, ...]
+    leaderboard: tuple[LeaderRow, ...]
     lanes: LaneTable
     curves: CurveSet
     responses: tuple[LrResponse, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from slalom.figures.records import LeaderboardRow
+from slalom.race.results import LeaderRow
 
 
 def format_lr(lr: float) -> str:
@@ -35,7 +35,7 @@ def list_names(names: Sequence[str], shown: int = 3) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def verdict(rows: Sequence[LeaderboardRow], rules: int) -> str:
+def verdict(rows: Sequence[LeaderRow], rules: int) -> str:
     """What the race found, in a sentence or two: who leads, who is tied, and what the reader must not conclude.
 
     `rows`: the leaderboard, best first. `rules`: how many rules ran, those without a finished lane included.
