@@ -45,6 +45,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     if name in _LANES:
+        importlib.import_module("slalom.rules")  # so that lanes_of("adam") finds its rule
         return getattr(importlib.import_module("slalom.engines.lanes"), name)
     if name in _ROOMS:
         return importlib.import_module(f"slalom.{name}")

@@ -1,5 +1,6 @@
 """The command line: each option reaches the race, each ending has its exit code, and stdout keeps to its form."""
 
+import errno
 import inspect
 import json
 import os
@@ -17,6 +18,7 @@ import slalom
 from slalom import cli
 from slalom.core.errors import BadValueError
 from slalom.race import api
+from slalom.terminal import exits
 
 SMALL = ["race", "iris", "--model", "mlp:4", "--rules", "sgd", "--lrs", ".1", "--seeds", "1", "--epochs", "2"]
 TAKEN = inspect.signature(api.race).parameters
@@ -248,3 +250,8 @@ def test_a_terminal_without_these_letters_gets_a_question_mark_not_a_crash(tmp_p
         out, err = running.communicate(timeout=60)
     assert running.returncode == 0, err
     assert " ? 0." in out  # mean ± sd
+
+
+def test_a_full_disk_is_no_fault_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exits.report(OSError(errno.ENOSPC, "No space left on device"), debug=False) == exits.BAD_INPUT
+    assert capsys.readouterr().err == "slalom: cannot write: No space left on device; make room, or write elsewhere\n"

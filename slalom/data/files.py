@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import zipfile
 from pathlib import Path
@@ -23,7 +24,7 @@ Columns = str | list[str] | tuple[str, ...] | None
 def looks_like_path(text: str) -> bool:
     """Whether a source is meant as a file: it has a known ending, a separator, or exists."""
     path = Path(text)
-    return path.suffix.lower() in ENDINGS or os.sep in text or "/" in text or path.is_file()
+    return path.suffix.lower() in ENDINGS or os.sep in text or "/" in text or path.exists()
 
 
 def read_file(path: Path, target: Columns) -> Raw:
@@ -31,13 +32,13 @@ def read_file(path: Path, target: Columns) -> Raw:
 
     CSV: UTF-8, separated by whichever of `,`, `;` and tab the header has most of; `?` counts as missing too.
     """
-    if path.suffix.lower() not in ENDINGS:
-        ending = repr(path.suffix) if path.suffix else "nothing"
-        raise BadDataError(f"{path} ends in {ending}; data files end in {', '.join(ENDINGS)}: convert it first")
-    if not path.exists():
-        raise BadDataError(f"{path}: there is no such file (the current directory is {Path.cwd()})")
     if path.is_dir():
         raise BadDataError(f"{path} is a folder; give a file that ends in {', '.join(ENDINGS)}")
+    if path.suffix.lower() not in ENDINGS:
+        ending = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
+        raise BadDataError(f"{path} {ending}; data files end in {', '.join(ENDINGS)}: convert it first")
+    if not path.exists():
+        raise BadDataError(f"{path}: there is no such file (the current directory is {Path.cwd()})")
     readers = {".npz": _npz, ".parquet": _parquet}
     try:
         return readers.get(path.suffix.lower(), _csv)(path, target)
@@ -62,7 +63,25 @@ def _csv(path: Path, target: Columns) -> Raw:
         raise BadDataError(f"{path} is not a table: {reason}; each line needs as many fields as the header") from None
     if not isinstance(frame.index, pd.RangeIndex):
         raise BadDataError(f"{path}: the lines have more fields than the header; name every column in the first line")
-    return from_frame(frame, target, path.name)
+    frame, commas = _decimal_commas(frame) if separator == ";" else (frame, [])
+    raw = from_frame(frame, target, path.name)
+    notes = [f"decimal commas read as points: {listed(commas)}"] if commas else []
+    return dataclasses.replace(raw, notes=(*raw.notes, *notes))
+
+
+def _decimal_commas(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Columns of text that are numbers once commas are points, as numbers: what spreadsheets write beside `;`."""
+    import pandas as pd
+
+    read: dict[str, pd.Series[Any]] = {}
+    for place, key in enumerate(frame.columns):
+        values = frame.iloc[:, place]
+        if pd.api.types.is_numeric_dtype(values.dtype):
+            continue
+        known = values.dropna().map(str)
+        if known.str.contains(",").any() and known.str.fullmatch(r"\s*[-+]?\d+(,\d+)?\s*").all():
+            read[key] = pd.to_numeric(values.map(lambda v: str(v).replace(",", "."), na_action="ignore"))
+    return frame.assign(**read), [str(key) for key in read]
 
 
 def _parquet(path: Path, target: Columns) -> Raw:
@@ -85,7 +104,9 @@ def _npz(path: Path, target: Columns) -> Raw:
         if isinstance(error, PermissionError):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "allow_pickle" in reason or "pickle" in reason.lower():
+        if not zipfile.is_zipfile(path):
+            reason = "it is no zip archive at all; np.savez(path, X=X, y=y) makes one"
+        elif "pickle" in reason.lower():
             reason = "it holds pickled Python objects, which are never loaded; save arrays of numbers or text with np.savez"
         raise BadDataError(f"{path} is not a readable npz archive: {reason}") from None
     held = listed([f"{key} {list(array.shape)}" for key, array in arrays.items()])
@@ -102,4 +123,8 @@ def _npz(path: Path, target: Columns) -> Raw:
         raise BadValueError(
             f"{path}: the inputs must be in the array 'X'; there is {listed(others) or 'nothing'} beside the target"
         )
-    return from_arrays(arrays[inputs], arrays[chosen], path.name, target=chosen, inputs=inputs)
+    try:
+        return from_arrays(arrays[inputs], arrays[chosen], path.name, target=chosen, inputs=inputs)
+    except BadDataError as error:
+        said = str(error)
+        raise BadDataError(said if said.startswith(f"{path.name}: ") else f"{path.name}: {said}") from None

@@ -17,7 +17,7 @@ from slalom.data.memory import from_memory, is_frame
 from slalom.data.raw import Array, Raw, Rows
 from slalom.data.record import Data, Part, Task
 from slalom.data.registry import SOURCES, built_in
-from slalom.data.scale import mean_and_deviation, scaling_for, standardise, to_float32
+from slalom.data.scale import mean_and_deviation, refuse_too_large, scaling_for, standardise, to_float32
 from slalom.data.split import checked_fractions, split_rows
 from slalom.data.tables import encode
 from slalom.data.target import Target, read_target
@@ -75,7 +75,10 @@ def load(
         _unused("the data bring their own split", split=shares != SPLIT, seed=seed)
     found = read_target(raw, task)
     classes = found.values if found.task == "classification" else None
-    rows = raw.rows or split_rows(len(found.values), shares, int(seed), classes, found.classes)
+    try:
+        rows = raw.rows or split_rows(len(found.values), shares, int(seed), classes, found.classes)
+    except BadDataError as error:
+        raise BadDataError(f"{raw.name}: {error}") from None
     return _prepared(raw, found, rows, _split_note(raw, found, shares, int(seed), rows), scale, again)
 
 
@@ -115,7 +118,7 @@ def _prepared(raw: Raw, found: Target, rows: Rows, split_note: str, scale: bool,
         table = encode(x, train, raw.name)
         x, features, only = table.x, table.names, table.numeric
         notes += table.notes
-    x, said = standardise(x, train, raw.scaling or scaling_for(x) if scale else "none", only)
+    x, said = standardise(x, train, raw.scaling or scaling_for(x) if scale else "none", only, raw.name)
     notes += said if scale else ["inputs and targets are as given: scale=False"]
     x = to_float32(x, raw.name)
     y, mean, deviation = _targets(raw, found, rows, scale)
@@ -140,6 +143,7 @@ def _targets(raw: Raw, found: Target, rows: Rows, scale: bool) -> tuple[Array, t
         return y, (), ()
     columns = y.shape[1]
     mean, deviation = mean_and_deviation(y[train], 1)
+    refuse_too_large(y, deviation, name)
     if (deviation == 0).any():
         which = f" (column {int(np.argmax(deviation[0] == 0))})" if columns > 1 else ""
         raise BadDataError(f"{name}{which} has the same value in all {len(train)} rows of train; there is nothing to learn")

@@ -43,7 +43,12 @@ def from_memory(source: Any, target: Any) -> Raw:
             y = y.to_numpy() if hasattr(y, "to_numpy") else y
             return _paired(_pandas(x), as_array(y, "y"), "table", "y")
         return from_arrays(x, y, "arrays")
-    raise BadDataError(f"data cannot be {_what(source)}; give {ACCEPTED}")
+    hint = ""
+    if isinstance(source, torch.utils.data.DataLoader):
+        hint = ": its own .dataset is what to give here, batches are cut by batch_size="
+    elif isinstance(source, list) and len(source) == 2:
+        hint = ": inputs and targets go in round brackets, (X, y)"
+    raise BadDataError(f"data cannot be {_what(source)}{hint or f'; give {ACCEPTED}'}")
 
 
 def from_arrays(x: Any, y: Any, name: str, target: str = "y", inputs: str = "X") -> Raw:
@@ -117,7 +122,8 @@ def as_array(values: Any, name: str) -> Array:
     except ValueError as error:
         raise BadDataError(f"{name} is ragged: its rows differ in length ({error})") from None
     if array.ndim == 0:
-        raise BadDataError(f"{name} must be an array, tensor or list of rows, got {_what(values)}")
+        got = f"a single value, {values}" if isinstance(values, np.ndarray) else _what(values)
+        raise BadDataError(f"{name} must be an array, tensor or list of rows, got {got}")
     return array
 
 

@@ -39,12 +39,13 @@ def split_rows(n: int, shares: tuple[float, float, float], seed: int, classes: A
     for group in groups:
         if len(group) < 3:
             if classes is None:
-                raise BadDataError(f"the data have {n} rows; a split in three parts needs at least 3")
+                raise BadDataError(f"the data have {_rows(n)}; a split in three parts needs at least 3")
             label = labels[int(classes[group[0]])]
-            rows = "1 row" if len(group) == 1 else f"{len(group)} rows"
+            quantity = all(map(_is_number, labels))  # text cannot be regressed on
             raise BadDataError(
-                f"class {label!r} has {rows}; each class needs at least 3, one a part. Join or drop rare classes, give "
-                "your own parts as {'train': (X, y), 'val': ..., 'test': ...}, or use task='regression' for a quantity"
+                f"class {label!r} has {_rows(len(group))}; each class needs at least 3, one a part. Join or drop rare classes, "
+                "give your own parts as {'train': (X, y), 'val': ..., 'test': ...}"
+                + (", or use task='regression' (--task regression) for a quantity" if quantity else ", or name another target")
             )
         wanted = len(group) * np.array(shares) + carry
         counts = _whole(wanted, len(group))
@@ -55,6 +56,17 @@ def split_rows(n: int, shares: tuple[float, float, float], seed: int, classes: A
     rank[order] = np.arange(n)
     train, val, test = (np.concatenate(part) for part in chosen)
     return train[np.argsort(rank[train])], val[np.argsort(rank[val])], test[np.argsort(rank[test])]
+
+
+def _rows(n: int) -> str:
+    return "1 row" if n == 1 else f"{n} rows"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _whole(wanted: Array, total: int) -> Array:

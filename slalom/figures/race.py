@@ -68,7 +68,7 @@ def build_race(result: RaceLike) -> RaceFigure:
     model, name = str(plan.get("model_name") or plan.get("model") or "model"), str(data.get("name", "data"))
     return RaceFigure(
         title=f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'} on {name}",
-        verdict=verdict(rows, len(rules)),
+        verdict=verdict(rows, len(rules), sum(lane.status == "unfinished" for lane in result.lanes)),
         when=_when(environment),
         model=model,
         metric=str(result.metric),

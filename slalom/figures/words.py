@@ -11,11 +11,11 @@ from slalom.race.results import LeaderRow
 def format_lr(lr: float) -> str:
     """A learning rate in two significant digits, as short as it can be read.
 
-    >>> [format_lr(lr) for lr in (0.00316, 1e-4, 0.0316, 1.0, 17.8)]
-    ['3.2e-3', '1e-4', '0.032', '1', '18']
+    >>> [format_lr(lr) for lr in (0.00316, 1e-4, 0.0316, 1.0, 17.8, 0.0)]
+    ['3.2e-3', '1e-4', '0.032', '1', '18', '0']
     """
     if not math.isfinite(lr) or lr == 0:
-        return str(lr)
+        return f"{lr:g}"
     lr = float(f"{lr:.1e}")
     if 0.01 <= abs(lr) < 1000:
         return f"{lr:g}"
@@ -35,14 +35,19 @@ def list_names(names: Sequence[str], shown: int = 3) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def verdict(rows: Sequence[LeaderRow], rules: int) -> str:
+def verdict(rows: Sequence[LeaderRow], rules: int, unfinished: int = 0) -> str:
     """What the race found, in a sentence or two: who leads, who is tied, and what the reader must not conclude.
 
-    `rows`: the leaderboard, best first. `rules`: how many rules ran, those without a finished lane included.
+    `rows`: the leaderboard, best first. `rules`: how many rules ran, those without a finished lane included. `unfinished`:
+    how many lanes still have epochs to run, in a race that was stopped.
     """
+    finished = any(row.seeds for row in rows)
     rows = [row for row in rows if math.isfinite(row.test_metric) or math.isfinite(row.val_metric)]
+    if unfinished:
+        open_end = f"The race has not ended: {unfinished} {'lanes are' if unfinished > 1 else 'lane is'} unfinished"
+        return f"{open_end}. So far, {verdict(rows, rules)}" if rows else f"{open_end}, so there is no leader yet."
     if not rows:
-        return "No lane finished, so there is no leader."
+        return f"No lane {'that finished has a finite figure' if finished else 'finished'}, so there is no leader."
     leader, others = rows[0], rows[1:]
     seeds = f"{leader.seeds} seed" + ("s" if leader.seeds != 1 else "")
     every = "both" if len(others) == 2 else f"all {len(others)}"

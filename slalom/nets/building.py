@@ -166,15 +166,20 @@ def _check(factory: Factory, data: DataShape) -> None:
             out = model.eval()(x)
     except Exception as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        hint = ""
+        if "'indices'" in first or "index out of range" in first:  # an embedding's: no other layer asks for whole numbers
+            hint = "; begin its forward with x = x.long(), and race with scale=False: all inputs arrive as real numbers"
         raise BadValueError(
             f"model {factory.name} cannot take a batch of {data.name}, {list(x.shape)}: {first}; its input must be [rows, "
-            f"{', '.join(map(str, data.input_shape))}]"
+            f"{', '.join(map(str, data.input_shape))}]{hint}"
         ) from error
     expected = [len(x), data.output_size]
     got = list(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
     if got != expected:
-        hint = "; add .unsqueeze(1)" if got == [len(x)] and data.output_size == 1 else ""
-        raise BadValueError(
-            f"model {factory.name} must give {expected} for {len(x)} rows of {data.name}, got {got}; "
-            f"make its last layer {data.output_size} wide{hint}"
-        )
+        if not isinstance(out, torch.Tensor):
+            remedy = "return one tensor alone"
+        elif got == [len(x)] and data.output_size == 1:
+            remedy = "make its last layer 1 wide; add .unsqueeze(1)"
+        else:
+            remedy = f"make its last layer {data.output_size} wide"
+        raise BadValueError(f"model {factory.name} must give {expected} for {len(x)} rows of {data.name}, got {got}; {remedy}")

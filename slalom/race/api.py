@@ -108,7 +108,7 @@ def resume(
 
 
 def load(directory: str | os.PathLike[str]) -> RaceResult:
-    """Read a run directory; lanes of a race that has not ended are there with status `"unfinished"`."""
+    """Read a run directory; lanes of a heat that has not ended are there, from its first epoch on, as `"unfinished"`."""
     from slalom.race.start import read
 
     return read(directory)

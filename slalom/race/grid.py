@@ -28,11 +28,13 @@ def around(center: float, half_width: int = HALF_WIDTH) -> list[float]:
 def beyond(lrs: Sequence[float], best: float) -> list[float]:
     """Rates to add where `best` is the smallest or largest of `lrs`; none where it is inside."""
     ordered = sorted(lrs)
+    steps: range | tuple[()] = ()
     if best == ordered[-1]:
-        return [best * 10 ** (k / STEPS_PER_DECADE) for k in range(1, WIDEN_BY + 1)]
-    if best == ordered[0]:
-        return [best * 10 ** (-k / STEPS_PER_DECADE) for k in range(WIDEN_BY, 0, -1)]
-    return []
+        steps = range(1, WIDEN_BY + 1)
+    elif best == ordered[0]:
+        steps = range(-WIDEN_BY, 0)
+    added = [best * 10 ** (k / STEPS_PER_DECADE) for k in steps]
+    return [lr for lr in added if lr not in ordered and math.isfinite(lr)]  # nothing lies a decade from 0
 
 
 def grids(rules: Sequence[Entrant], lrs: Lrs | None) -> dict[str, list[float]]:
@@ -52,4 +54,6 @@ def grids(rules: Sequence[Entrant], lrs: Lrs | None) -> dict[str, list[float]]:
             if isinstance(lr, bool) or not isinstance(lr, int | float) or not math.isfinite(lr) or lr < 0:
                 raise BadValueError(f"lrs for {e.label} must be finite numbers >= 0, got {lr!r}")
         made[e.label] = sorted({float(lr) for lr in rates})
+        for lr in made[e.label]:
+            e.optimizer(lr)  # a rate that the rule does not allow is told before anything runs
     return made

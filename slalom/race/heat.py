@@ -53,7 +53,9 @@ def epoch_loss(record: HeatRecord, plan: Plan, epoch: int | None = None) -> Arra
     per, n, b = plan.steps_per_epoch, plan.data["train"], plan.batch_size
     weights = np.full(per, b, dtype=np.float64)
     weights[-1] = n - b * (per - 1)
-    return np.asarray(record.curves["train_loss"][:, e * per : (e + 1) * per] @ weights / n, dtype=np.float32)
+    # Lane by lane: a matrix product may round a row by how many rows there are.
+    part = np.ascontiguousarray(record.curves["train_loss"][:, e * per : (e + 1) * per], dtype=np.float64)
+    return np.asarray((part * weights).sum(1) / n, dtype=np.float32)
 
 
 class Heat:
@@ -118,11 +120,11 @@ class Heat:
         train, curves, retired = epoch_loss(self.record, self.plan), self.record.curves, self.lanes.retired
         for i, p in enumerate(self.record.lanes):
             out = retired.get(i)
-            entrant = self.plan.rules[p.rule]
+            planned = self.plan.rules[p.rule]
             self.record.results.append(
                 LaneResult(
                     lane=p.number,
-                    rule=entrant.label,
+                    rule=planned.label,
                     lr=p.lr,
                     seed=p.seed,
                     status="retired" if out else "finished",
@@ -136,7 +138,7 @@ class Heat:
                     last_finite_step=out.last_finite_step if out else None,
                     reason=out.reason if out else "",
                     mechanism=self.lanes.choice.name,
-                    hypers=entrant.hypers,
+                    hypers=planned.hypers,
                 )
             )
         each = [self.lanes.weights(i) for i in range(len(self.lanes))]

@@ -64,15 +64,16 @@ def by_lr(lanes: Sequence[LaneResult]) -> dict[float, list[LaneResult]]:
 
 
 def best_lr(lanes: Sequence[LaneResult], higher_is_better: bool) -> float:
-    """The rate with the most finished seeds, then the best mean validation metric, then the lowest validation loss."""
+    """The rate with the most seeds that finished with a number, then the best mean validation metric, then the lowest loss."""
 
     def merit(group: list[LaneResult]) -> tuple[float, float, float]:
         done = [lane for lane in group if lane.status == "finished"]
         if not done:
             return (0, -math.inf, -math.inf)
-        metric = _mean([lane.val_metric for lane in done]) * (1 if higher_is_better else -1)
+        told = [lane.val_metric for lane in done if lane.val_metric == lane.val_metric]
+        metric = _mean(told) * (1 if higher_is_better else -1) if told else -math.inf
         loss = -_mean([lane.val_loss for lane in done])
-        return (len(done), metric if metric == metric else -math.inf, loss if loss == loss else -math.inf)
+        return (len(told), metric, loss if loss == loss else -math.inf)
 
     groups = by_lr(lanes)
     return max(groups, key=lambda lr: merit(groups[lr]))
@@ -177,6 +178,8 @@ class Leaderboard(Sequence[LeaderRow]):
             test, val = f"{r.test_metric:.4f} ± {r.test_metric_sd:.4f}", f"{r.val_metric:.4f} ± {r.val_metric_sd:.4f}"
             if not r.seeds:
                 said = "no lane finished"
+            elif math.isnan(r.test_metric):
+                said = f"{self.metric} is not a number"
             elif r.rank == 1:
                 said = "leads"
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -67,13 +68,24 @@ METRICS = {
 }
 
 
+def _one_at_a_time(measure: Measure) -> Measure:
+    """A person's own metric may keep a state, and lanes are measured by several threads."""
+    lock = threading.RLock()
+
+    def locked(outputs: Tensor, targets: Tensor) -> Any:
+        with lock:
+            return measure(outputs, targets)
+
+    return locked
+
+
 def resolve_metric(metric: str | Measure | None, data: Data) -> Metric:
     """The metric of that name, a callable's (`higher_is_better` attribute, True if absent), or the task's default."""
     if metric is None:
         metric = "accuracy" if data.task == "classification" else "r2"
     if callable(metric):
         name = getattr(metric, "__name__", type(metric).__name__)
-        return Metric(name, metric, bool(getattr(metric, "higher_is_better", True)))
+        return Metric(name, _one_at_a_time(metric), bool(getattr(metric, "higher_is_better", True)))
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
     found = METRICS[metric]

@@ -7,10 +7,12 @@ from torch import Tensor
 
 from slalom.engines.lanes.counter import lane_key
 
+_ORDER = 0x0DD5EED5  # keeps the order apart from initialisation and dropout, which draw by the same seed
+
 
 def permutation(seed: int, epoch: int, n: int) -> Tensor:
     """The order `[n]` of the training samples in an epoch (counted from 0)."""
-    return torch.randperm(n, generator=torch.Generator().manual_seed(lane_key(seed, epoch)))
+    return torch.randperm(n, generator=torch.Generator().manual_seed(lane_key(seed ^ _ORDER, epoch)))
 
 
 def batches(seeds: list[int], epoch: int, n: int, batch_size: int) -> list[Tensor]:

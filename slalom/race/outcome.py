@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from slalom.race.heat import CURVES, Array, HeatRecord
 from slalom.race.leaderboard import Leaderboard
 from slalom.race.plan import Plan
 from slalom.race.results import LaneResult, LeaderRow
-from slalom.race.store import Store
+from slalom.race.store import Store, whole_directory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,9 @@ class RaceResult:
 
     def curves(self) -> Curves:
         """Curves of all lanes in the order of `lanes`."""
-        stacked = {k: np.concatenate([h.curves[k] for h in self._heats]) for k in CURVES}
+        widths = dict.fromkeys(CURVES, self._plan.epochs) | dict.fromkeys(("train_loss", "grad_norm"), self._plan.total_steps)
+        none = {k: np.empty((0, widths[k]), dtype=np.float32) for k in CURVES}  # stopped before its first epoch had ended
+        stacked = {k: np.concatenate([none[k], *(h.curves[k] for h in self._heats)]) for k in CURVES}
         return Curves(**stacked, steps_per_epoch=self._plan.steps_per_epoch)
 
     def to_frame(self) -> pd.DataFrame:
@@ -106,7 +108,7 @@ class RaceResult:
             row = asdict(lane)
             row["hypers"] = ", ".join(f"{k}={v!r}" for k, v in lane.hypers.items())
             rows.append(row)
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=[f.name for f in fields(LaneResult)])
 
     def weights(self, lane: int) -> dict[str, Tensor]:
         """A lane's final parameters and buffers by name (a retired lane's last finite ones); fits `load_state_dict`."""
@@ -116,6 +118,8 @@ class RaceResult:
                     if not heat.weights and self._store is not None:
                         heat.weights = self._store.read_weights(heat.number)
                     return {k: v[row].clone() for k, v in heat.weights.items()}
+        if not self.lanes:
+            raise BadValueError("no lane has run an epoch yet, so there are no weights")
         raise BadValueError(f"lane must be one of 0..{len(self.lanes) - 1}, got {lane!r}")
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
@@ -126,14 +130,15 @@ class RaceResult:
         if self._store is not None:
             self._store.copy_to(target)
             return target
-        store = Store(target)
-        store.create(self._plan, self.environment)
-        try:
-            for heat in self._heats:
-                store.finish_heat(heat)
-            store.append([Note(text) for text in self.notes])
-        finally:
-            store.close()
+        with whole_directory(target) as temporary:
+            store = Store(temporary)
+            store.create(self._plan, self.environment)
+            try:
+                store.append([Note(text) for text in self.notes])
+                for heat in self._heats:
+                    store.finish_heat(heat)
+            finally:
+                store.close()
         return target
 
     def report(self, path: str | os.PathLike[str]) -> Path:

@@ -13,7 +13,7 @@ from slalom.race.entrants import Entrant
 class PlannedRule(BaseModel):
     """A rule of the race and its learning rates."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     label: str
     target: str
@@ -28,7 +28,7 @@ class PlannedRule(BaseModel):
 class Plan(BaseModel):
     """See `slalom.race`. `threads` is in it since a checkpoint is cut accordingly; it does not change any number."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     version: Literal[1] = 1
     model: str | None  # the spec that builds it again; None: the caller must hand it in to resume
@@ -53,6 +53,7 @@ class Plan(BaseModel):
     widen: bool = True
     threads: int = Field(ge=1)
     heat_lanes: int = Field(default=1024, ge=1)  # lanes that are trained at a time, by memory
+    notes: list[str] = []  # what the person was told before the start
     callables: list[str] = []  # which of model, data, schedule, loss, metric were given as Python objects
 
     @property

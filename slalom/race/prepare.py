@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from slalom.core.errors import BadDataError, BadValueError
 from slalom.data import load
 from slalom.data.record import Data
-from slalom.engines.lanes.layout import Layout, initialise
+from slalom.engines.lanes import TorchOptimizer
+from slalom.engines.lanes.choose import trial
+from slalom.engines.lanes.layout import Layout, beside, initialise
 from slalom.engines.lanes.losses import Loss, lane_loss
+from slalom.engines.lanes.solo import Solo
 from slalom.nets import build
-from slalom.race.entrants import entrants
+from slalom.race.entrants import Entrant, entrants
 from slalom.race.grid import grids
-from slalom.race.metrics import resolve_metric
+from slalom.race.metrics import in_units, resolve_metric
 from slalom.race.plan import Plan, PlannedRule, make_plan
 from slalom.race.runner import Parts
 from slalom.schedules import resolve
@@ -92,7 +97,7 @@ def prepare(
     **plain: Any,
 ) -> Prepared:
     """See `slalom.race`."""
-    chosen = entrants(rules)
+    chosen = [dataclasses.replace(e, hypers=_plain(e)) for e in entrants(rules)]
     if isinstance(lrs, int | float) and not isinstance(lrs, bool):
         lrs = [lrs]
     rates = grids(chosen, lrs)
@@ -107,6 +112,15 @@ def prepare(
     lanes = sum(len(r) for r in rates.values()) * len(numbers)
     callables = [k for k, v in (("schedule", schedule), ("loss", loss), ("metric", metric)) if callable(v)]
     callables += ["model"] * (factory.spec is None) + ["data"] * (not record.source)
+    kind = {"float64": torch.float64}.get(str(plain["dtype"]), torch.float32)
+    notes = list(record.notes) + ([factory.note] if factory.note else [])
+    if isinstance(batch_size, int) and batch_size > size:
+        notes.append(f"batch size {batch_size} is larger than the training part; it is {size}, the full batch")
+    limit = heat_limit(factory, kind)
+    if lanes > limit:
+        notes.append(f"{lanes} lanes are trained {limit} at a time, to stay within a quarter of this machine's memory")
+    if len(numbers) < 3:
+        notes.append(f"seeds: {len(numbers)}; too few to tell close rules apart, 3 or more are better")
     plan = make_plan(
         model=factory.spec,
         model_name=factory.name,
@@ -124,19 +138,65 @@ def prepare(
         counts=found.counts,
         widen=lrs is None if widen is None else widen,
         threads=torch.get_num_threads(),
-        heat_lanes=heat_limit(factory, getattr(torch, str(plain["dtype"]), torch.float32)),
+        heat_lanes=limit,
+        notes=notes,
         callables=callables,
         **plain,
     )
-    notes = list(record.notes) + ([factory.note] if factory.note else [])
-    if isinstance(batch_size, int) and batch_size > size:
-        notes.append(f"batch size {batch_size} is larger than the training part; it is {size}, the full batch")
-    if lanes > plan.heat_lanes:
-        notes.append(f"{lanes} lanes are trained {plan.heat_lanes} at a time, to stay within a quarter of this machine's memory")
-    if len(numbers) < 3:
-        notes.append(f"seeds: {len(numbers)}; too few to tell close rules apart, 3 or more are better")
     parts = Parts(factory, record, found, task_loss, _schedule(schedule, plan.total_steps, plan.steps_per_epoch))
+    _try_out(parts, plan)
     return Prepared(plan, parts, notes)
+
+
+def _plain(e: Entrant) -> dict[str, Any]:
+    """The hypers as the plan's JSON gives them back (tuples become lists), so that a resumed race names them alike."""
+    try:
+        made: dict[str, Any] = json.loads(json.dumps(dict(e.hypers)))
+    except (TypeError, ValueError) as error:
+        raise BadValueError(f"{e.label}: hypers must be numbers, text, True, False, None or lists of these ({error})") from error
+    return made
+
+
+def _try_out(parts: Parts, plan: Plan) -> None:
+    """One model's step on the first and the last batch of an epoch, its metric, and torch's optimizers: before anything is
+    written. What a race cannot do is said at once."""
+    data, kind = parts.data, getattr(torch, plan.dtype)
+    template = initialise(parts.factory, plan.seeds[0]).to(kind)
+    layout = Layout.of(template)
+
+    def cast(t: Tensor) -> Tensor:
+        return t.to(kind) if t.is_floating_point() else t
+
+    n, last = len(data.train), len(data.train) - plan.batch_size * (plan.steps_per_epoch - 1)
+    for size in (plan.batch_size, last):
+        try:
+            trial(template, layout, parts.loss, cast(data.train.x[:size]), cast(data.train.y[:size]))
+        except BadValueError as error:
+            if size == plan.batch_size:
+                raise
+            raise BadValueError(
+                f"batch_size: with {n} training samples in batches of {plan.batch_size} the last of an epoch has {last}; {error}"
+                "; choose another batch size"
+            ) from error
+    row, held = layout.row(template).unsqueeze(0), {k: v.unsqueeze(0) for k, v in beside(template).items()}
+    with torch.random.fork_rng(devices=[]):
+        try:
+            float(
+                in_units(parts.metric.measure, data)(
+                    Solo(template, layout, parts.loss).predict(row, held, cast(data.val.x))[0], cast(data.val.y)
+                )
+            )
+        except Exception as error:
+            raise BadValueError(
+                f"metric {plan.metric} must give one number for outputs and targets; it raised {error}"
+            ) from error
+    for rule in plan.rules:
+        made = rule.entrant.optimizer(rule.lrs[0])
+        if isinstance(made, TorchOptimizer):
+            try:
+                made.cls([nn.Parameter(p.detach().clone()) for p in template.parameters() if p.requires_grad], **made.arguments)
+            except Exception as error:
+                raise BadValueError(f"{rule.label} cannot train this model: {error}") from error
 
 
 def _fits(loss: str | Loss, data: Data) -> None:
@@ -148,6 +208,11 @@ def _fits(loss: str | Loss, data: Data) -> None:
 def prepare_again(plan: Plan, model: Any, data: Any, schedule: Any, loss: Any, metric: Any) -> Prepared:
     """The objects of a stored plan, built or handed in again, and checked to be the same."""
     given = {"model": model, "data": data, "schedule": schedule, "loss": loss, "metric": metric}
+    extra = [k for k, v in given.items() if v is not None and k not in plan.callables and not isinstance(v, str)]
+    if extra:
+        raise BadValueError(
+            f"the plan of this race has its own {', '.join(extra)}; leave out {', '.join(f'{k}=' for k in extra)}"
+        )
     missing = [k for k in plan.callables if given[k] is None]
     if missing:
         raise BadValueError(

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from slalom.core.errors import BadValueError
 from slalom.data.record import Data
 from slalom.engines.lanes.losses import Loss
+from slalom.race.entrants import Entrant
 from slalom.race.events import EpochDone, Event, LaneRetired, LanesAdded, Note, RaceDone, RaceStarted
 from slalom.race.grid import MAX_WIDENINGS, beyond
 from slalom.race.heat import Heat, HeatRecord, PlannedLane, epoch_loss
@@ -32,6 +34,14 @@ class Parts:
     schedule: Callable[[int], float] | None
 
 
+def _allowed(entrant: Entrant, lr: float) -> bool:
+    try:
+        entrant.optimizer(lr)
+    except BadValueError:
+        return False
+    return True
+
+
 class Runner:
     """One run of a plan. `store=None` keeps it in memory; `resuming` goes on where the store's checkpoint is."""
 
@@ -46,6 +56,7 @@ class Runner:
         lines = store.journal() if store and resuming else []
         self._epochs_told = {(line["heat"], line["epoch"]) for line in lines if line["event"] == "epoch_done"}
         self._told = {line["event"] + str(line.get("lane", line.get("lanes", line.get("text")))) for line in lines}
+        self._ended = any(line["event"] == "race_done" for line in lines)
         self._done_before = store.finished_lanes() if store and resuming else 0
 
     # -- telling ------------------------------------------------------------------------------------------------------
@@ -58,7 +69,7 @@ class Runner:
             self.on_event(event)
 
     def _write_journal(self) -> None:
-        if self.store is not None:
+        if self.store is not None and not self._ended:
             fresh = [e for e in self._journal if not self._in_journal(e)]
             self.store.append(fresh)
         self._journal = []
@@ -88,6 +99,7 @@ class Runner:
         )  # fmt: skip
         for text in first_notes:
             self._tell(Note(text))
+        self._write_journal()
         rates = {r.label: list(r.lrs) for r in plan.rules}
         self._round(rates, widened=False)
         widenings = dict.fromkeys(labels, 0)
@@ -111,7 +123,9 @@ class Runner:
         if not any(lane.status == "finished" for lane in lanes):
             return []
         lrs = sorted({lane.lr for lane in lanes})
-        return beyond(lrs, best_lr(lanes, self.plan.higher_is_better)) if len(lrs) > 1 else []
+        added = beyond(lrs, best_lr(lanes, self.plan.higher_is_better)) if len(lrs) > 1 else []
+        (entrant,) = (r.entrant for r in self.plan.rules if r.label == label)
+        return [lr for lr in added if _allowed(entrant, lr)]
 
     def _round(self, rates: dict[str, list[float]], widened: bool) -> None:
         number = sum(len(h.lanes) for h in self.heats)

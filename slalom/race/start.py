@@ -37,9 +37,10 @@ def go_on(
     prepared = prepare_again(plan, model, data, schedule, loss, metric)
     store.lock()
     try:
+        store.clean()
         store.cut_torn_tail()
         runner = Runner(plan, prepared.parts, store, on_event, resuming=True)
-        heats = runner.run()
+        heats = runner.run(plan.notes)
     finally:
         store.close()
     return RaceResult(plan, store.environment(), heats, store.notes(), store)

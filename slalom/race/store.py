@@ -20,6 +20,7 @@ import json
 import math
 import os
 import pickle
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -63,6 +64,29 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+@contextlib.contextmanager
+def whole_directory(directory: Path) -> Iterator[Path]:
+    """A directory to fill that takes its name (new, or of an empty directory) only when it is complete."""
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+    except OSError as error:
+        raise StoreError(f"cannot write {directory}: {error.strerror or error}") from error
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if directory.exists():
+            directory.rmdir()
+        os.replace(temporary, directory)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+# What a kill while a file was being written leaves beside it.
+_LEFT_OVER = re.compile(r"\.(plan\.json|environment\.json|\d{3,}\.(json|safetensors|pt))\.[a-z0-9_]{8}")
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -89,12 +113,36 @@ class Store:
     def create(self, plan: Plan, environment: dict[str, Any]) -> None:
         """Make the directory (it must be new or empty) and write what is known before the first step."""
         with self._told("start a run"):
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-                raise StoreError(f"{self.path} exists and is not an empty directory; name a new one, or resume it")
+            self._must_be_new()
             self.path.mkdir(parents=True, exist_ok=True)
             self.lock()
-            self._write_text("environment.json", json.dumps(environment, indent=1))
-            self._write_text("plan.json", plan.model_dump_json(indent=1))
+            try:
+                self._must_be_new()  # another start may have been quicker
+                self.clean()
+                self._write_text("environment.json", json.dumps(environment, indent=1))
+                self._write_text("plan.json", plan.model_dump_json(indent=1))
+            except BaseException:
+                self.close()
+                raise
+
+    def _must_be_new(self) -> None:
+        """New, empty, or left by a start that was killed before its plan was whole."""
+        if not self.path.exists():
+            return
+        if not self.path.is_dir() or any(
+            p.name not in (".lock", "environment.json") and not _LEFT_OVER.fullmatch(p.name) for p in self.path.iterdir()
+        ):
+            raise StoreError(f"{self.path} exists and is not an empty directory; name a new one, or resume it")
+
+    def clean(self) -> None:
+        """Remove what a kill left behind: unfinished files, and checkpoints of heats that have finished."""
+        with self._told("clean up"):
+            for folder in (self.path, *(self.path / k for k in ("heats", "curves", "weights", "checkpoints"))):
+                for path in folder.iterdir() if folder.is_dir() else ():
+                    if _LEFT_OVER.fullmatch(path.name):
+                        path.unlink(missing_ok=True)
+            for path in (self.path / "heats").glob("[0-9]*.json"):
+                (self.path / "checkpoints" / f"{path.stem}.pt").unlink(missing_ok=True)
 
     def lock(self) -> None:
         """Hold the directory until this process ends; the kernel lets go of it even after kill -9."""
@@ -135,7 +183,10 @@ class Store:
 
     def environment(self) -> dict[str, Any]:
         """Where it was run."""
-        found: dict[str, Any] = json.loads(self._read_text("environment.json"))
+        try:
+            found: dict[str, Any] = json.loads(self._read_text("environment.json"))
+        except json.JSONDecodeError as error:
+            raise StoreError(f"{self.path / 'environment.json'} is damaged: {error}") from error
         return found
 
     def journal(self) -> list[dict[str, Any]]:
@@ -179,6 +230,8 @@ class Store:
             return None
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
+        except FileNotFoundError:  # its heat has just finished
+            return None
         except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
             raise StoreError(f"{path} is damaged; delete it to run heat {heat} again from its start") from error
         return state
@@ -232,8 +285,9 @@ class Store:
         return sum(len(h.results) for i in range(heats) if (h := self.read_heat(i)))
 
     def notes(self) -> list[str]:
-        """The notes in the journal, each once."""
-        return list(dict.fromkeys(line["text"] for line in self.journal() if line.get("event") == "note"))
+        """The notes of the plan and the journal, each once."""
+        told = [line["text"] for line in self.journal() if line.get("event") == "note"]
+        return list(dict.fromkeys([*self.plan().notes, *told]))
 
     def read_weights(self, heat: int) -> dict[str, torch.Tensor]:
         """Final weights of a finished heat: name -> `[lanes, *shape]`."""
@@ -247,18 +301,8 @@ class Store:
 
     def copy_to(self, directory: Path) -> None:
         """The whole run, copied beside its destination and renamed."""
-        with self._told(f"copy the run to {directory}"):
-            directory.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
-            try:
-                shutil.copytree(self.path, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".lock", ".*"))
-                temporary.chmod(0o777 & ~_umask())
-                if directory.exists():
-                    directory.rmdir()
-                os.replace(temporary, directory)
-            except BaseException:
-                shutil.rmtree(temporary, ignore_errors=True)
-                raise
+        with self._told(f"copy the run to {directory}"), whole_directory(directory) as temporary:
+            shutil.copytree(self.path, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
 
 
 _TEXT = {"rule", "status", "reason", "mechanism"}

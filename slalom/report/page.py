@@ -58,6 +58,8 @@ def write(figure: RaceFigure, path: str | os.PathLike[str]) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it, such as report.html")
+        if target.exists() and not target.is_file():  # a device or a pipe: the rename below would put a file in its place
+            raise OSError(errno.EINVAL, "it is no ordinary file; name one, such as report.html")
         with temporary.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()

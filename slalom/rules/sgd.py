@@ -1,4 +1,4 @@
-"""Gradient descent: full-batch, mini-batch or stochastic, with momentum on request."""
+"""SGD: gradient descent, full-batch, mini-batch or stochastic, with momentum on request."""
 
 from slalom.core.ops import where
 from slalom.core.rule import Hyper, State, rule, switch

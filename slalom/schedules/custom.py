@@ -25,7 +25,13 @@ class Custom(Schedule):
         return np.array([self._one(int(step)) for step in t.ravel()]).reshape(t.shape)
 
     def _one(self, step: int) -> float:
-        given = self.function(step)
+        try:
+            given = self.function(step)
+        except Exception as error:
+            raise BadValueError(
+                f"schedule {self.formula}: at step {step} it raised {type(error).__name__}: {error}; it is called with the step, "
+                "a whole number from 0, and must return the factor on the learning rate"
+            ) from error
         try:
             factor = float(given)
         except (TypeError, ValueError):

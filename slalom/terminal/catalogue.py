@@ -33,7 +33,7 @@ def what(rule: Rule) -> str:
 
     >>> from slalom.rules import sgd
     >>> what(sgd)
-    'Full-batch, mini-batch or stochastic, with momentum on request.'
+    'Gradient descent, full-batch, mini-batch or stochastic, with momentum on request.'
     """
     sentence = " ".join(rule.doc.split("\n\n")[0].split())
     sentence = sentence.split(": ", 1)[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 
@@ -32,6 +33,9 @@ def report(error: BaseException, *, debug: bool) -> int:
 
     if isinstance(error, SlalomError | FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
         print(f"slalom: {_sentence(error)}", file=sys.stderr)
+        return BAD_INPUT
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        print(f"slalom: cannot write: {error.strerror}; make room, or write elsewhere", file=sys.stderr)
         return BAD_INPUT
     print(f"slalom: unexpected {type(error).__name__}: {_sentence(error)} ({_place(error)})", file=sys.stderr)
     if not debug:

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 RUNS = Path("runs")
+UNUSED = {".lock", "plan.json", "environment.json", "journal.jsonl"}  # what a run writes before the end of its first epoch
 
 
 def fresh(data: str, *, runs: Path = RUNS, today: date | None = None) -> Path:
@@ -36,6 +37,15 @@ def drop_if_empty(where: Path) -> None:
     with contextlib.suppress(OSError):
         where.rmdir()
         where.parent.rmdir()
+
+
+def drop_unused(where: Path) -> None:
+    """Remove the directory of a run that failed before its first epoch ended; one that holds anything else stays whole."""
+    with contextlib.suppress(OSError):
+        if {path.name for path in where.iterdir()} <= UNUSED:
+            for name in UNUSED:
+                (where / name).unlink(missing_ok=True)
+            where.rmdir()
 
 
 def _store_error(text: str) -> Exception:

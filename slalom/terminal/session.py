@@ -47,7 +47,7 @@ def race(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path 
     from slalom.race import api
 
     if resume is not None:
-        return watch(lambda view: api.resume(resume, on_event=view), chosen, report)
+        return watch(lambda view: api.resume(resume, on_event=view), chosen, report, resumed=True)
     if isinstance(given.get("lrs"), dict):  # named as typed; the race knows a rule by its label
         from slalom.race.entrants import entrant
 
@@ -61,10 +61,11 @@ def race(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path 
         places.drop_if_empty(where)
 
 
-def watch(start: Callable[[View], Any], chosen: Mode, report: Path | None = None) -> int:
+def watch(start: Callable[[View], Any], chosen: Mode, report: Path | None = None, *, resumed: bool = False) -> int:
     """Run `start(on_event)`, show it, make the page (at `report`, else in the run directory), and return the exit code.
 
     When it is stopped or fails on the way, what is kept and how to go on is said on stderr; errors go on to the caller.
+    A new run that fails before the end of its first epoch leaves no directory behind.
     """
     out = console()
     view = view_of(chosen, out)
@@ -76,8 +77,11 @@ def watch(start: Callable[[View], Any], chosen: Mode, report: Path | None = None
             view.say("interrupted", {"directory": view.board.directory})
         kept(view.board)
         raise
-    except Exception:
-        kept(view.board)
+    except Exception as error:
+        if resumed or isinstance(error, BrokenPipeError) or any(lane.epoch for lane in view.board.lanes.values()):
+            kept(view.board)
+        elif view.board.directory is not None:  # it failed before its first epoch, and would again: nothing is kept
+            places.drop_unused(Path(view.board.directory))
         raise
     page: str | None = None
     try:
@@ -122,10 +126,14 @@ def show(result: Any, out: Console, *, seconds: float | None = None, notes: bool
         out.print()
         for line in standings.legend(rows):
             out.print(Text(line, "dim"))
+    for line in standings.fallen(result):
+        out.print(Text(line, "red"))
     for note in result.notes if notes else []:
         out.print(Text(f"note: {note}", "yellow"))
     out.print()
     out.print(Text(standings.verdict(result), "bold"))
+    if result.directory is not None and any(lane.status == "unfinished" for lane in result.lanes):
+        out.print(Text(f"go on with: slalom race --resume {result.directory}", "dim"), soft_wrap=True)
     out.print()
 
 

@@ -14,11 +14,19 @@ from slalom.terminal import marks
 
 EDGE = "*"
 AGAINST = "against the leader"
+LR = "lr [not told apart]"
+NARROWEST_NAME = 12  # letters of a rule's name that stay on one line
 GAP = 2  # blanks between columns
 
 
+def _measured(row: LeaderRow) -> bool:
+    return math.isfinite(row.test_metric) or math.isfinite(row.val_metric)
+
+
 def interval(row: LeaderRow) -> str:
-    """The best learning rate with its interval, and a star where it is the grid's last."""
+    """The best learning rate with its interval, and a star where it is the grid's last; a dash where none was found."""
+    if not _measured(row):
+        return "-"
     ends = (row.lr_low, row.lr_high)
     around = f" [{marks.rate(ends[0])}, {marks.rate(ends[1])}]" if all(map(math.isfinite, ends)) and ends[0] != ends[1] else ""
     return f"{marks.rate(row.lr)}{EDGE if row.at_edge else ''}{around}"
@@ -28,9 +36,11 @@ def behind(row: LeaderRow, leader: bool) -> str:
     """The paired difference to the leader with its standard error, or that it is a tie."""
     if not row.seeds:
         return "no lane finished"
+    if not math.isfinite(row.test_metric):
+        return "no finite figure"
     if leader:
         return "leads"
-    if math.isnan(row.difference):
+    if not math.isfinite(row.difference):
         return "tied" if row.tied else "-"
     error = "" if math.isnan(row.standard_error) else f" ± {marks.number(row.standard_error)}"
     gap = f"{marks.number(abs(row.difference))}{error} {'ahead' if row.difference < 0 else 'behind'}"
@@ -40,14 +50,15 @@ def behind(row: LeaderRow, leader: bool) -> str:
 def table(rows: Iterable[LeaderRow], metric: str, width: int) -> Table:
     """A row a rule, best first: test metric (mean ± sd over seeds), learning rate, validation, distance to the leader.
 
-    No figure is ever cut: where `width` is too small, whole columns are left out, and then long names folded.
+    No figure is ever cut: where `width` is too small, whole columns are left out, then long names folded, then the
+    intervals of the learning rates left out.
     """
     rows = list(rows)
     columns = {
         "": [str(row.rank) for row in rows],
         "rule": [row.rule for row in rows],
         f"test {metric}": [marks.spread(row.test_metric, row.test_metric_sd) for row in rows],
-        "lr [not told apart]": [interval(row) for row in rows],
+        LR: [interval(row) for row in rows],
         f"val {metric}": [marks.spread(row.val_metric, row.val_metric_sd) for row in rows],
         AGAINST: [behind(row, row is rows[0]) for row in rows],
         "retired": [f"{row.retired}/{row.lanes}" for row in rows],
@@ -61,6 +72,10 @@ def table(rows: Iterable[LeaderRow], metric: str, width: int) -> Table:
             columns.pop(name, None)
             if instead:
                 columns["leader"] = instead
+    names = columns["rule"]
+    room = width - sum(max(map(len, [title, *cells])) + GAP for title, cells in columns.items() if title != "rule")
+    if room < min(NARROWEST_NAME, max(map(len, names))) + GAP:  # a name must not stand upright, a letter a line
+        columns = {("lr" if k == LR else k): ([c.split(" ")[0] for c in v] if k == LR else v) for k, v in columns.items()}
     made = Table(box=None, padding=(0, GAP, 0, 0), header_style="dim")
     for name in columns:
         made.add_column(
@@ -110,8 +125,20 @@ def legend(rows: Iterable[LeaderRow]) -> list[str]:
         lines.append(
             "tied: the 95 % interval of the paired difference to the leader, over the seeds and shared among the rules, holds 0."
         )
-    if edges := [row.rule for row in rows if row.at_edge]:
+    if edges := [row.rule for row in rows if row.at_edge and _measured(row)]:
         lines.append(f"{EDGE} the last of its grid is the best rate of {words.list_names(edges)}: there may be a better one.")
+    return lines
+
+
+def fallen(result: Any) -> list[str]:
+    """A line for each rule all of whose lanes retired: where the first one fell, and why."""
+    lines = []
+    for rule in dict.fromkeys(lane.rule for lane in result.lanes):
+        lanes = [lane for lane in result.lanes if lane.rule == rule]
+        if all(lane.status == "retired" for lane in lanes):
+            first = min(lanes, key=lambda lane: (lane.retired_step or 0, lane.lane))
+            gone = f"all of its {len(lanes)} lanes retired, the first" if len(lanes) > 1 else "its one lane retired"
+            lines.append(f"{rule}: {gone} (lr {marks.rate(first.lr)}) at step {first.retired_step}: {first.reason}")
     return lines
 
 
@@ -119,7 +146,8 @@ def verdict(result: Any) -> str:
     """The page's own sentence on this race: who leads, who is tied, what not to conclude."""
     from slalom.figures import words
 
-    return words.verdict(list(result.leaderboard()), len({lane.rule for lane in result.lanes}))
+    unfinished = sum(lane.status == "unfinished" for lane in result.lanes)
+    return words.verdict(list(result.leaderboard()), len({lane.rule for lane in result.lanes}), unfinished)
 
 
 def outcome(result: Any, report: str | None = None) -> Mapping[str, Any]:

@@ -218,8 +218,15 @@ def test_npz(tmp_path):
         ("a.parquet", b"", "a.parquet is not a readable Parquet file"),
         ("a.npz", b"PK not really", "a.npz is not a readable npz archive"),
         ("a.npz", b"", "a.npz is not a readable npz archive"),
+        ("a.npz", b"hi", "a.npz is not a readable npz archive: it is no zip archive at all"),
+        ("a.csv", b"a,b\n1,2.5\n", "a.csv: the data have 1 row; a split in three parts needs at least 3"),
+        (
+            "a.csv",
+            b"a,b\n" + b"".join(b"%d,x%d\n" % (i, i) for i in range(9)),
+            "a.csv: class 'x0' has 1 row.* name another target",
+        ),
         ("a.xlsx", b"", "ends in '.xlsx'; data files end in .csv, .tsv, .parquet, .npz: convert"),
-        ("noending", b"", "ends in nothing; data files end in"),
+        ("noending", b"", "has no ending; data files end in"),
     ],
 )
 def test_broken_files(tmp_path, name, content, says):
@@ -236,6 +243,9 @@ def test_missing_files_and_columns(tmp_path, houses):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(BadDataError, match=r"folder.csv is a folder"):
         load(tmp_path / "folder.csv", target="y")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadDataError, match=r"folder is a folder; give a file that ends in"):
+        load(tmp_path / "folder", target="y")
     houses.to_csv(tmp_path / "houses.csv", index=False)
     with pytest.raises(BadValueError, match=r"houses.csv: which column is the target.* area, rooms, city, garden"):
         load(tmp_path / "houses.csv")
@@ -255,3 +265,27 @@ def test_bad_tables():
         load({"train": one, "val": two, "test": one}, target="y")
     with pytest.raises(BadDataError, match="target 'y' holds Timestamp"):
         load(pd.DataFrame({"a": range(5), "y": pd.date_range("2020-01-01", periods=5)}), target="y")
+
+
+def test_decimal_commas_beside_semicolons_are_numbers(tmp_path):
+    points = pd.DataFrame({"a": RNG.normal(size=N).round(3), "b": np.arange(N), "price": RNG.normal(size=N).round(4)})
+    points.loc[4, "a"] = np.nan
+    points["note"] = ["1,2 or so", "3,4 or so"] * (N // 2)
+    points.to_csv(tmp_path / "points.csv", index=False)
+    points.to_csv(tmp_path / "commas.csv", index=False, sep=";", decimal=",")
+    data = load(tmp_path / "commas.csv", target="price")
+    assert data.task == "regression"
+    assert data.fingerprint == load(tmp_path / "points.csv", target="price").fingerprint
+    assert "decimal commas read as points: a, price" in data.notes
+
+
+def test_errors_in_an_archive_name_it(tmp_path):
+    x = RNG.normal(size=(N, 3))
+    for inputs, says in (
+        (x[0, 0], "X must be .* got a single value"),
+        (np.where(x > 2, np.nan, x), "X is NaN"),
+        (x[:5], "5 rows"),
+    ):
+        np.savez(tmp_path / "a.npz", X=inputs, y=np.arange(N) % 2)
+        with pytest.raises(BadDataError, match=rf"^a\.npz: {says}"):
+            load(tmp_path / "a.npz")

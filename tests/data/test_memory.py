@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from slalom.core.errors import BadDataError, BadValueError
 from slalom.data import load
@@ -195,6 +195,9 @@ BAD = [
     (Items([(object(), 0)]), r"Items\[0\]: x is a object; give tensors"),
     (Items([OSError("gone")]), r"Items\[0\] raised OSError: gone"),
     (X, "data cannot be ndarray; give a built-in name, a path"),
+    ([X, Y], r"data cannot be a list of 2: inputs and targets go in round brackets, \(X, y\)"),
+    (DataLoader(Items([(X[0], 0)])), "data cannot be DataLoader: its own .dataset is what to give here"),
+    ((X, np.arange(60) * (np.arange(60) < 3)), r"class '1' has 1 row; .*task='regression' \(--task regression\)"),
     ((X, Y, Y), "data cannot be a tuple of 3"),
     (None, "data cannot be NoneType"),
 ]
@@ -210,6 +213,13 @@ def test_what_does_not_fit_into_float32():
     with pytest.raises(BadDataError, match="too large for float32"):
         load((X * 1e300, Y), scale=False)
     assert torch.isfinite(load((X * 1e100, Y)).train.x).all()
+
+
+def test_what_is_too_large_to_be_standardised_is_refused():
+    # Its deviation is infinite: divided by it, all inputs would be 0 and nothing would say so.
+    for large in ((X * [1, 1e200, 1], Y), (X, X[:, 0] * 1e200)):
+        with pytest.raises(BadDataError, match=r"arrays.*: .*e\+200 at row \d+ is too large to be standardised"):
+            load(large)
 
 
 def test_sparse_inputs_are_refused_with_the_way_out():

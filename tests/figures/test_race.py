@@ -161,6 +161,16 @@ def test_the_verdict_never_names_a_false_winner(figure: RaceFigure) -> None:
     assert "only rule with a finished lane" in verdict(_rows(figure, set(), **edge)[:1], 2)
 
 
+def test_the_verdict_on_a_race_that_is_not_over_or_has_no_figures(figure: RaceFigure) -> None:
+    first = figure.leaderboard[0]
+    infinite = dataclasses.replace(first, test_metric=math.inf, val_metric=math.nan)
+    assert verdict([infinite], 1) == "No lane that finished has a finite figure, so there is no leader."
+    absent = dataclasses.replace(infinite, seeds=0, test_metric=math.nan)
+    assert verdict([absent], 1, 8) == "The race has not ended: 8 lanes are unfinished, so there is no leader yet."
+    partly = verdict([first], 1, 1)
+    assert partly.startswith(f"The race has not ended: 1 lane is unfinished. So far, {first.rule} at ")
+
+
 def test_names_as_a_phrase() -> None:
     assert [list_names(list("abcde")[:n]) for n in (1, 2, 3, 4)] == ["a", "a and b", "a, b and c", "a, b and 2 others"]
 

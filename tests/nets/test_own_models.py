@@ -170,3 +170,34 @@ def test_a_forgotten_target_dimension_is_named():
 
     with pytest.raises(BadValueError, match=r"got \[3\]; make its last layer 1 wide; add .unsqueeze\(1\)"):
         build(Flat(10, 1), data)
+
+
+class Words(nn.Module):
+    """An embedding of whole numbers below 9."""
+
+    def __init__(self, cast: bool) -> None:
+        super().__init__()
+        self.cast = cast
+        self.table = nn.Embedding(9, 3)
+        self.last = nn.Linear(12, 2)
+
+    def forward(self, x):
+        return self.last(self.table(x.long() if self.cast else x).flatten(1))
+
+
+def test_an_embedding_is_told_how_inputs_arrive():
+    x = torch.arange(360).reshape(90, 4) % 9
+    pairs = (x, x[:, 0] > 4)
+    assert build(lambda: Words(cast=True), load(pairs, scale=False)).spec is None
+    for cast, scale in ((False, False), (True, True)):
+        with pytest.raises(BadValueError, match=r"begin its forward with x = x.long\(\), and race with scale=False"):
+            build(lambda cast=cast: Words(cast), load(pairs, scale=scale))
+
+
+def test_a_model_that_returns_several_things_is_told_to_return_one():
+    class Two(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x
+
+    with pytest.raises(BadValueError, match=r"got tuple; return one tensor alone"):
+        build(lambda: Two(4, 3), load("iris"))

@@ -62,6 +62,12 @@ def test_lanes_are_the_runs_that_torch_does_alone(dtype: str) -> None:
         with torch.no_grad():
             outputs = module(data.test.x.to(kind))
         assert lane.test_metric == pytest.approx((outputs.argmax(1) == data.test.y).double().mean().item())
+        with torch.no_grad():
+            val = module(data.val.x.to(kind))
+        assert lane.val_metric == pytest.approx((val.argmax(1) == data.val.y).double().mean().item())
+        assert lane.val_loss == pytest.approx(nn.functional.cross_entropy(val, data.val.y).item(), rel=max(tolerance, 1e-6))
+        sizes = [len(index) for index in batches([0], 0, len(data.train), 20)]
+        assert lane.train_loss == pytest.approx(np.average(losses[-len(sizes) :], weights=sizes), rel=max(tolerance, 1e-6))
         assert lane.test_loss == pytest.approx(nn.functional.cross_entropy(outputs, data.test.y).item(), rel=tolerance)
         for name, value in module.state_dict().items():
             torch.testing.assert_close(result.weights(lane.lane)[name], value, rtol=tolerance, atol=tolerance)

@@ -180,3 +180,11 @@ def test_a_failed_write_keeps_the_old_page(figure: RaceFigure, tmp_path: Path, m
         write(figure, target)
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["report.html"]
+
+
+def test_a_device_or_pipe_is_never_replaced(figure: RaceFigure, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StoreError, match=r"pipe': it is no ordinary file; name one, such as report.html"):
+        write(figure, tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 1

@@ -116,3 +116,8 @@ def test_every_name_is_described_and_works():
         assert resolve("warmup:1" if name == "warmup" else name, 100, 10)(0) <= 1
     usage = names()["polynomial"].rsplit(" ", 1)[-1]
     assert resolve(usage, 100, 10) == PolynomialDecay(100)
+
+
+def test_a_function_that_fails_says_how_it_is_called():
+    with pytest.raises(BadValueError, match=r"at step 0 it raised TypeError: .*; it is called with the step"):
+        resolve(lambda: 1.0, 20, 10)  # type: ignore[arg-type]

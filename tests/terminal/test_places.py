@@ -53,3 +53,18 @@ def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(StoreError, match="link is not a folder, so no run directory can be made in it; say where with"):
         places.fresh("iris", runs=tmp_path / "link")
+
+
+def test_a_run_that_failed_before_its_first_epoch_leaves_nothing(tmp_path: Path) -> None:
+    begun, further, own = (tmp_path / name for name in ("begun", "further", "own"))
+    for where in (begun, further, own):
+        where.mkdir()
+        for name in (".lock", "plan.json", "environment.json"):
+            (where / name).write_text("")
+    (further / "checkpoints").mkdir()
+    (own / "notes.txt").write_text("mine")
+    for where in (begun, further, own):
+        places.drop_unused(where)
+    assert not begun.exists()
+    assert (further / "plan.json").exists()
+    assert sorted(p.name for p in own.iterdir()) == [".lock", "environment.json", "notes.txt", "plan.json"]

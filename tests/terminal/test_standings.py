@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import math
+from types import SimpleNamespace
 from typing import Any
 
 from rich.console import Console
@@ -62,8 +63,11 @@ def test_one_seed_has_no_spread_and_an_interval_of_one_rate_is_left_out() -> Non
 def test_a_rule_whose_lanes_all_retired_says_so() -> None:
     nan = math.nan
     out = row(rank=2, rule="nag", seeds=0, tied=False, test_metric=nan, test_metric_sd=nan, difference=nan, retired=27)
+    out = dataclasses.replace(out, val_metric=nan, at_edge=True)
     line = printed([ROW, out])[2]
     assert "no lane finished" in line
+    assert "e-3" not in line  # no rate of it is the best one
+    assert standings.EDGE not in "".join(standings.legend([ROW, out]))
     assert line.endswith("27/27")
     assert standings.legend([out]) == []
 
@@ -93,3 +97,38 @@ def test_no_figure_is_cut_on_a_narrow_terminal() -> None:
     assert "val accuracy" not in narrow[0]
     assert narrow[1].endswith("leads")
     assert narrow[2].endswith("tied")
+
+
+def test_a_leader_without_a_finite_figure_leads_nothing() -> None:
+    out = row(test_metric=-math.inf, val_metric=-math.inf, difference=math.nan, at_edge=True)
+    line = printed([out, dataclasses.replace(out, rank=2, rule="sgd")])[1]
+    assert "leads" not in line
+    assert "no finite figure" in line
+    assert standings.EDGE not in line
+
+
+def test_why_a_rule_fell_out_is_said() -> None:
+    def lane(number: int, rule: str, status: str, step: int | None) -> SimpleNamespace:
+        return SimpleNamespace(lane=number, rule=rule, status=status, lr=0.01, retired_step=step, reason=f"reason {step}")
+
+    lanes = [
+        lane(0, "nag", "retired", 7),
+        lane(1, "nag", "retired", 3),
+        lane(2, "sgd", "retired", 1),
+        lane(3, "sgd", "finished", None),
+    ]
+    lines = standings.fallen(SimpleNamespace(lanes=[*lanes, lane(4, "lion", "retired", 2)]))
+    assert lines == [
+        "nag: all of its 2 lanes retired, the first (lr 0.01) at step 3: reason 3",
+        "lion: its one lane retired (lr 0.01) at step 2: reason 2",
+    ]
+
+
+def test_on_a_very_narrow_terminal_names_stay_readable() -> None:
+    lines = printed([ROW, row(rank=2, rule="adagrad")], 44)
+    assert max(map(len, lines)) <= 44
+    assert len(lines) == 3  # a line a rule
+    assert "adagrad" in lines[2]
+    assert "0.9710 ± 0.0034" in lines[2]
+    assert "1.78e-3" in lines[2]
+    assert "[" not in "".join(lines)

@@ -28,10 +28,10 @@ class Batched:
         self.spare = spare_lanes(min([*narrowest, *(b.numel() for b in template.buffers() if b.is_floating_point())]))
 
     def _one(self, params: dict[str, Tensor], buffers: Buffers, x: Tensor, y: Tensor, key: Tensor) -> tuple[Tensor, Buffers]:
-        buffers = {k: v.clone() for k, v in buffers.items()}
+        state = {**params, **{k: v.clone() for k, v in buffers.items()}}
         with CounterDropout(key):
-            outputs = functional_call(self.module, (params, buffers), (x,))
-        return self.loss(outputs, y), buffers
+            outputs = functional_call(self.module, state, (x.clone(),))  # a model may change its input in place
+        return self.loss(outputs, y), {k: state[k].detach() for k in buffers}  # in state: also buffers that were reassigned
 
     def gradients(self, params: Tensor, buffers: Buffers, x: Tensor, y: Tensor, keys: Tensor, per_lane: bool) -> Gradients:
         self.module.train()
@@ -45,7 +45,7 @@ class Batched:
         self.module.eval()
 
         def one(params: dict[str, Tensor], buffers: Buffers) -> Tensor:
-            outputs: Tensor = functional_call(self.module, (params, buffers), (x,))
+            outputs: Tensor = functional_call(self.module, {**params, **buffers}, (x.clone(),))
             return outputs
 
         with torch.no_grad():

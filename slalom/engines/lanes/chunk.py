@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from slalom.core.errors import BadValueError
 from slalom.core.rule import Settings
 from slalom.engines.lanes.counter import lane_keys
 from slalom.engines.lanes.lane import Lane
-from slalom.engines.lanes.layout import Layout
+from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.mechanism import Mechanism
 from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update
 
@@ -55,9 +56,8 @@ class Chunk:
         self.retired: list[Retirement] = []
         padded = [*modules, *[modules[-1]] * mechanism.spare]
         self.params = torch.stack([layout.row(m) for m in padded]).to(dtype)
-        self.buffers = {
-            k: torch.stack([_cast(dict(m.named_buffers())[k], dtype) for m in padded]) for k, _ in modules[0].named_buffers()
-        }
+        held = {id(m): beside(m) for m in padded}
+        self.buffers = {k: torch.stack([_cast(held[id(m)][k], dtype) for m in padded]) for k in held[id(padded[0])]}
         self.seeds = [lane.seed for lane in self.lanes] + [0] * mechanism.spare
         clips = [lane.clip for lane in lanes]
         self.clip = np.array([np.inf if c is None else c for c in clips]) if any(clips) else None
@@ -150,6 +150,10 @@ class Chunk:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes up what `state_dict` gave."""
+        shapes = [list(state["params"].shape), *(list(state["buffers"][k].shape) for k in self.buffers if k in state["buffers"])]
+        own = [list(self.params.shape), *(list(v.shape) for v in self.buffers.values())]
+        if shapes != own:
+            raise BadValueError(f"the state is of another model: its tensors are {shapes}, this model's are {own}")
         self.t = state["t"]
         self.params.copy_(state["params"])
         self.buffers = {k: v.clone() for k, v in state["buffers"].items()}

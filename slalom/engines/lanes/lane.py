@@ -68,6 +68,11 @@ class Lane:
         return float(self.optimizer.arguments.get("lr", default.default if default else float("nan")))
 
 
+def _tuples(cls: type[torch.optim.Optimizer]) -> set[str]:
+    """Arguments that take a tuple as one value, such as betas."""
+    return {k for k, p in inspect.signature(cls).parameters.items() if isinstance(p.default, tuple)}
+
+
 def lanes_of(
     rule: str | Rule | type[torch.optim.Optimizer],
     *,
@@ -78,11 +83,18 @@ def lanes_of(
 ) -> list[Lane]:
     """Lanes of one rule: every hyper is one value for all or a sequence with one a lane.
 
-    >>> [lane.optimizer.values["lr"] for lane in lanes_of("adam", lr=[1e-3, 1e-2], b1=0.8)]
+    >>> import slalom
+    >>> [lane.lr for lane in slalom.lanes_of("adam", lr=[1e-3, 1e-2], b1=0.8)]
     [0.001, 0.01]
     """
     given: dict[str, Any] = {"seed": seed, **hypers}
-    many = {k: len(v) for k, v in given.items() if isinstance(v, Sequence) and not isinstance(v, str) and k not in ("betas",)}
+    given = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in given.items()}  # numpy and torch
+    single = _tuples(rule) if isinstance(rule, type) else set()
+    many = {
+        k: len(v)
+        for k, v in given.items()
+        if isinstance(v, Sequence) and not isinstance(v, str) and not (k in single and isinstance(v, tuple))
+    }
     n = max(many.values(), default=1)
     for name, length in many.items():
         if length != n:

@@ -15,7 +15,7 @@ from slalom.core.errors import BadValueError
 from slalom.engines.lanes.choose import Choice, choose
 from slalom.engines.lanes.chunk import Chunk, Retirement
 from slalom.engines.lanes.lane import Lane
-from slalom.engines.lanes.layout import Layout, as_factory, initialise
+from slalom.engines.lanes.layout import Layout, aliases, as_factory, initialise
 from slalom.engines.lanes.losses import Loss
 from slalom.engines.lanes.update import Floats, kernels_for
 from slalom.engines.lanes.workers import map_chunks
@@ -46,13 +46,13 @@ class Lanes:
 
     A lane that turns non-finite retires alone (`retired`); the others' numbers are the same to the bit as without it.
 
-    >>> import torch
-    >>> from slalom.engines.lanes import lanes_of
+    >>> import slalom, torch
     >>> x, y = torch.randn(64, 4), torch.randint(0, 3, (64,))
-    >>> lanes = Lanes(lambda: torch.nn.Linear(4, 3), lanes_of("adam", lr=[1e-3, 1e-2]), loss="cross_entropy", example=(x, y))
+    >>> many = slalom.lanes_of("adam", lr=[1e-3, 1e-2, 1e-1]) + slalom.lanes_of("sgd", lr=0.1, momentum=0.9)
+    >>> lanes = slalom.Lanes(lambda: torch.nn.Linear(4, 3), many, loss="cross_entropy", example=(x, y))
     >>> loss, grad_norm = lanes.step(x, y)
-    >>> loss.shape
-    (2,)
+    >>> loss.shape, lanes.module(2)
+    ((4,), Linear(in_features=4, out_features=3, bias=True))
     """
 
     def __init__(
@@ -149,16 +149,26 @@ class Lanes:
         return {r.lane: r for chunk in self._chunks for r in chunk.retired}
 
     def weights(self, lane: int) -> dict[str, Tensor]:
-        """Parameters and buffers of a lane under the module's own names; of its last finite state if it has retired."""
-        chunk = next(c for c in self._chunks if lane in c.numbers)
+        """A lane's `state_dict`, under the module's own names; of its last finite state if it has retired."""
+        held = self._held(lane)
+        return {k: held[name].clone() for k, name in aliases(self._template).items()}
+
+    def _held(self, lane: int) -> dict[str, Tensor]:
+        """All that a lane holds, tied tensors once."""
+        chunk = next((c for c in self._chunks if lane in c.numbers), None)
+        if chunk is None:
+            raise BadValueError(f"lane must be one of 0..{len(self.lanes) - 1}, got {lane!r}")
         row = chunk.numbers.index(lane)
-        named = {k: v[0].clone() for k, v in self.layout.split(chunk.params[row : row + 1]).items()}
-        return named | {k: v[row].clone() for k, v in chunk.buffers.items()}
+        trained = {k: v[0] for k, v in self.layout.split(chunk.params[row : row + 1]).items()}
+        return trained | {k: v[row] for k, v in chunk.buffers.items()}
 
     def module(self, lane: int) -> nn.Module:
         """A lane's model as a module of its own."""
         module = copy.deepcopy(self._template)
-        module.load_state_dict(self.weights(lane), strict=False)
+        held = self._held(lane)
+        with torch.no_grad():
+            for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+                tensor.copy_(held[name])
         return module
 
     def explain(self) -> str:

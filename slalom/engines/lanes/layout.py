@@ -21,6 +21,11 @@ class Layout:
 
     @classmethod
     def of(cls, module: nn.Module) -> Layout:
+        lazy = [k for k, p in module.named_parameters() if isinstance(p, nn.parameter.UninitializedParameter)]
+        if lazy:
+            raise BadValueError(
+                f"the parameter {lazy[0]} has no shape yet; run a batch through the model before it is handed over"
+            )
         named = [(k, p) for k, p in module.named_parameters() if p.requires_grad]
         if not named:
             raise BadValueError("the model has no parameter that requires a gradient; nothing to train")
@@ -46,6 +51,20 @@ class Layout:
         """The module's parameters as one row `[length]`."""
         named = dict(module.named_parameters())
         return torch.cat([named[k].detach().reshape(-1) for k in self.names])
+
+
+def beside(module: nn.Module) -> dict[str, Tensor]:
+    """What a lane holds beside the parameters that are trained: buffers, and frozen parameters, which nothing changes."""
+    frozen = {k: p.detach() for k, p in module.named_parameters() if not p.requires_grad}
+    return {**frozen, **dict(module.named_buffers())}
+
+
+def aliases(module: nn.Module) -> dict[str, str]:
+    """Each name in the module's state_dict -> the name under which a lane holds it; they differ where tensors are tied."""
+    named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+    first: dict[int, str] = {}
+    held = {k: first.setdefault(id(v), k) for k, v in named}
+    return {k: held[k] for k in module.state_dict() if k in held}
 
 
 def initialise(model: Callable[[], nn.Module], seed: int) -> nn.Module:

@@ -14,7 +14,8 @@ from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.losses import Loss, one_loss
 from slalom.engines.lanes.mechanism import Buffers, Gradients
 
-_global_generator = threading.Lock()
+_global_generator = threading.RLock()
+NOISE = 0x5DEECE66  # keeps what a model draws apart from other uses of a lane's key
 
 
 class Solo:
@@ -29,27 +30,31 @@ class Solo:
         self.loss = one_loss(loss)
 
     def lane(self, params: Tensor, buffers: Buffers, x: Tensor, y: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss and gradient `[D]` of one lane, parameters `[D]`; `buffers` are changed in place."""
+        """Loss and gradient `[D]` of one lane, parameters `[D]`; `buffers` are taken over."""
         self.module.train()
         leaf = params.detach().requires_grad_()
         named = {k: v[0] for k, v in self.layout.split(leaf.unsqueeze(0)).items()}
+        state = {**named, **{k: v.clone() for k, v in buffers.items()}}
         with _global_generator, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(key))
+            torch.manual_seed(int(key) ^ NOISE)
             with CounterDropout(key):
-                outputs = functional_call(self.module, (named, buffers), (x,))
+                outputs = functional_call(self.module, state, (x.clone(),))  # a model may change its input in place
+        for k in buffers:
+            buffers[k] = state[k].detach()  # also one that was reassigned
         loss = self.loss(outputs, y)
         (grad,) = torch.autograd.grad(loss, leaf)
         return loss.detach(), grad
 
     def gradients(self, params: Tensor, buffers: Buffers, x: Tensor, y: Tensor, keys: Tensor, per_lane: bool) -> Gradients:
-        new = {k: v.clone() for k, v in buffers.items()}
-        losses, grads = [], []
+        losses, grads, kept = [], [], []
         for i in range(len(params)):
             lane_x, lane_y = (x[i], y[i]) if per_lane else (x, y)
-            loss, grad = self.lane(params[i], {k: v[i] for k, v in new.items()}, lane_x, lane_y, keys[i])
+            own = {k: v[i] for k, v in buffers.items()}
+            loss, grad = self.lane(params[i], own, lane_x, lane_y, keys[i])
+            kept.append(own)
             losses.append(loss)
             grads.append(grad)
-        return Gradients(torch.stack(losses), torch.stack(grads), new)
+        return Gradients(torch.stack(losses), torch.stack(grads), {k: torch.stack([b[k] for b in kept]) for k in buffers})
 
     def predict(self, params: Tensor, buffers: Buffers, x: Tensor) -> Tensor:
         self.module.eval()
@@ -57,5 +62,8 @@ class Solo:
         with torch.no_grad():
             for i in range(len(params)):
                 named = {k: v[0] for k, v in self.layout.split(params[i : i + 1]).items()}
-                outputs.append(functional_call(self.module, (named, {k: v[i] for k, v in buffers.items()}), (x,)))
+                state = {**named, **{k: v[i] for k, v in buffers.items()}}
+                with _global_generator, torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(NOISE)  # for a model that draws also when it is evaluated
+                    outputs.append(functional_call(self.module, state, (x.clone(),)))
         return torch.stack(outputs)

@@ -30,7 +30,8 @@ ELEMENTWISE = (
 
 def _leaves(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     if type(module) is nn.Sequential:
-        for name, child in module.named_children():
+        for name, child in module._modules.items():  # named_children passes over a child that stands there twice
+            assert child is not None
             yield from _leaves(child, f"{prefix}{name}.")
     else:
         yield prefix, module
@@ -41,8 +42,12 @@ def why_not(module: nn.Module, x: Tensor) -> str | None:
     for part in module.modules():
         if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or hasattr(part, "parametrizations"):
             return f"{type(part).__name__} has hooks or parametrisations"
+        if "forward" in vars(part):
+            return f"{type(part).__name__} has a forward of its own"
     if len(list(module.parameters())) != len(list(module.named_parameters(remove_duplicate=False))):
         return "parameters are shared between modules"
+    if len(list(module.buffers())) != len(list(module.named_buffers(remove_duplicate=False))):
+        return "buffers are shared between modules"
     flat = x.dim() == 2
     for _, leaf in _leaves(module):
         if type(leaf) is nn.Flatten and leaf.start_dim == 1 and leaf.end_dim == -1:
@@ -146,8 +151,9 @@ class Stacked:
         self.spare = _spare(template, own_loss=not isinstance(loss, str))
 
     def _forward(self, params: dict[str, Tensor], buffers: Buffers, h: Tensor, keys: Tensor | None) -> Tensor:
+        held = {**buffers, **params}  # frozen parameters are among the buffers
         for link in self.links:
-            h = link(h, params, buffers, keys)
+            h = link(h, held, buffers, keys)
         return h
 
     def gradients(self, params: Tensor, buffers: Buffers, x: Tensor, y: Tensor, keys: Tensor, per_lane: bool) -> Gradients:

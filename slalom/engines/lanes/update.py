@@ -54,7 +54,7 @@ class RuleUpdate:
         self.faults: dict[int, str] = {}
         settings = [lane.optimizer for lane in lanes if isinstance(lane.optimizer, Settings)]
         self.values: dict[str, Floats] = {k: np.array([s.values[k] for s in settings]) for k in settings[0].rule.hypers}
-        self.scheduled = any(lane.schedule for lane in lanes)
+        self.scheduled = any(lane.schedule is not None for lane in lanes)
         self.rows = np.arange(len(lanes))
         init = [s.init(row) for s, row in zip(settings, params, strict=True)]
         self.states = {k: torch.stack([getattr(s, k) for s in init]) for k in kernel.element_states}

@@ -156,11 +156,12 @@ def test_a_nan_in_one_lanes_own_batch_leaves_the_others_alone() -> None:
 
 @pytest.mark.parametrize("clip", [0.05, 0.5])
 def test_clipping_is_torchs(clip: float) -> None:
-    lanes = make(mlp, lanes_of("sgd", lr=[0.1, 0.5], clip=clip))
+    lanes = make(mlp, lanes_of("sgd", lr=[0.1, 0.5], clip=clip) + lanes_of(torch.optim.SGD, lr=0.5, clip=clip))
     batches = some_batches(20)
     losses, norms = lanes.epoch(X, Y, batches)
     _, alone = solo_torch(mlp, lambda p: torch.optim.SGD(p, lr=0.5), 0, batches, torch.float64, clip=clip)
     np.testing.assert_allclose(losses[:, 1], alone, rtol=1e-12)
+    np.testing.assert_allclose(losses[:, 2], alone, rtol=1e-12)
     assert norms.max() > clip  # the curve shows the gradient as it was
 
 

@@ -21,7 +21,7 @@
 
   slalom.curves = (mount) => {
     const view = { what: "train", log: true, all: true, weight: 0.6, whole: false };
-    const axes = { x: { log: false, label: () => (view.what === "train" ? "training step" : "epoch") },
+    const axes = { x: { log: false, whole: true, label: () => (view.what === "train" ? "training step" : "epoch") },
       y: { log: true, label: () => ({ train: "training loss", val: "validation loss", metric: `validation ${metric}` })[view.what] } };
     let ys = [], visible = [], limits = null, outside = 0;
 

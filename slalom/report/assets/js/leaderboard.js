@@ -10,7 +10,7 @@
   };
   const measured = (row) => Number.isFinite(row.test_metric) || Number.isFinite(row.val_metric);
   const standing = (row) => {
-    if (!measured(row)) return ["unknown", "no lane finished"];
+    if (!measured(row)) return ["unknown", row.seeds ? "no finite figure" : "no lane finished"];
     if (row.rank === rows[0].rank) return ["leads", rows.length > 1 && rows.slice(1).filter(measured).every((r) => r.tied) ? "first" : "leads"];
     if (row.seeds < 2) return ["unknown", "one seed: cannot tell"];
     return row.tied ? ["tied", "tied with the leader"] : ["behind", "behind the leader"];
@@ -22,7 +22,7 @@
   const gapAt = (v) => 6 + ((v - least) / (most - least || 1)) * (W - 12);
   const gapPicture = (row, rule) => {
     const node = svg("svg", { class: "gap", viewBox: `0 0 ${W} 20`, "aria-hidden": "true" }, svg("line", { class: "zero", x1: gapAt(0), x2: gapAt(0), y1: 0, y2: 20 }));
-    if (!Number.isFinite(row.difference)) return node;
+    if (!Number.isFinite(row.difference) || !measured(row)) return node;
     const e = row.standard_error || 0, c = gapAt(row.difference);
     const bar = svg("line", { x1: gapAt(row.difference - e), x2: gapAt(row.difference + e), y1: 10, y2: 10, "stroke-width": 2 });
     const dot = svg("circle", { cx: c, cy: 10, r: 4 });
@@ -35,7 +35,7 @@
   const columns = [
     ["#", (r) => r.rank, true, "num rank", (r) => String(r.rank)],
     ["rule", (r) => r.rule, true, "rule", (r, i) => [slalom.swatch(i), el("span", { class: "name", title: r.rule }, r.rule)]],
-    ["best lr", (r) => r.lr, true, "num lr", (r) => [
+    ["best lr", (r) => r.lr, true, "num lr", (r) => !measured(r) ? "–" : [
       el("b", {}, lr(r.lr)), el("small", {}, r.lr_low === r.lr_high ? "this lr alone" : `${lr(r.lr_low)} to ${lr(r.lr_high)}`)]],
     ["learning rates tried", null, true, "strip-cell", (r, i, tell) => slalom.strip(i, tell)],
     [`validation ${metric}`, (r) => r.val_metric, !higher, "num val", (r) => spread(r.val_metric, r.val_metric_sd, places.val)],

@@ -89,7 +89,8 @@
       const { x, y } = ranges();
       const distr = (log) => (log ? 3 : 1);
       const marks = (log, gap) => ({
-        splits: (self, side, low, high) => slalom.ticks(log, low, high, Math.floor((side ? self.height - 65 : self.width - 60 - spec.right(wide)) / gap)),
+        splits: (self, side, low, high) => slalom.ticks(log, low, high, Math.floor((side ? self.height - 65 : self.width - 60 - spec.right(wide)) / gap))
+          .filter((v) => side || !spec.x.whole || Number.isInteger(v)),
         values: (_, splits) => slalom.tickWords(log, splits),
         filter: (_, splits) => splits, // all of them; uPlot would thin a logarithmic axis again
       });
