@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -145,6 +145,8 @@ def entrants(given: Sequence[RuleLike] | RuleLike | None) -> list[Entrant]:
         given = DEFAULT_RULES
     if isinstance(given, str | Rule | Settings | type):
         given = [given]
+    if not isinstance(given, Iterable):
+        raise BadValueError(f"rules must be a rule or a list of rules, got {given!r}")
     made = [entrant(one) for one in cast("Sequence[RuleLike]", given)]
     if not made:
         raise BadValueError("rules is empty; name at least one, or leave it out for the default set")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from slalom.core.errors import BadValueError
 from slalom.race.entrants import Entrant
@@ -47,7 +47,10 @@ def grids(rules: Sequence[Entrant], lrs: Lrs | None) -> dict[str, list[float]]:
     made = {}
     for e in rules:
         own = lrs.get(e.label) if isinstance(lrs, Mapping) else lrs
+        if isinstance(own, str) or (own is not None and not isinstance(own, int | float | Iterable)):
+            raise BadValueError(f"lrs for {e.label} must be a number or a list of numbers, got {own!r}")
         rates = around(e.default_lr) if own is None else [own] if isinstance(own, int | float) else list(own)
+        rates = [lr.item() if hasattr(lr, "item") else lr for lr in rates]  # NumPy's and torch's numbers
         if not rates:
             raise BadValueError(f"lrs for {e.label} is empty; give at least one rate or leave lrs out")
         for lr in rates:

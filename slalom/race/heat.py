@@ -55,7 +55,8 @@ def epoch_loss(record: HeatRecord, plan: Plan, epoch: int | None = None) -> Arra
     weights[-1] = n - b * (per - 1)
     # Lane by lane: a matrix product may round a row by how many rows there are.
     part = np.ascontiguousarray(record.curves["train_loss"][:, e * per : (e + 1) * per], dtype=np.float64)
-    return np.asarray((part * weights).sum(1) / n, dtype=np.float32)
+    with np.errstate(over="ignore"):  # a loss beyond float32 is kept as infinite
+        return np.asarray((part * weights).sum(1) / n, dtype=np.float32)
 
 
 class Heat:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -46,7 +47,11 @@ def seed_list(seeds: int | Sequence[int]) -> list[int]:
         if seeds < 1:
             raise BadValueError(f"seeds must be a number >= 1 or a list, got {seeds}")
         return list(range(seeds))
-    made = list(seeds) if isinstance(seeds, Sequence) and not isinstance(seeds, str) else [seeds]
+    made = np.asarray(seeds).tolist() if isinstance(seeds, np.ndarray | np.integer | range) else seeds
+    if isinstance(made, int) and not isinstance(made, bool):
+        return seed_list(made)
+    made = list(made) if isinstance(made, Sequence) and not isinstance(made, str) else [made]
+    made = [int(seed) if isinstance(seed, np.integer) else seed for seed in made]
     for seed in made:
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
             raise BadValueError(f"seeds must be whole numbers in [0, 2**32), got {seed!r}")
@@ -108,6 +113,7 @@ def prepare(
     task_loss = ("cross_entropy" if record.task == "classification" else "mse") if loss is None else loss
     lane_loss(task_loss)
     _fits(task_loss, record)
+    _measurable(found.name, record)
     size = _batch_size(batch_size, len(record.train))
     lanes = sum(len(r) for r in rates.values()) * len(numbers)
     callables = [k for k, v in (("schedule", schedule), ("loss", loss), ("metric", metric)) if callable(v)]
@@ -197,6 +203,15 @@ def _try_out(parts: Parts, plan: Plan) -> None:
                 made.cls([nn.Parameter(p.detach().clone()) for p in template.parameters() if p.requires_grad], **made.arguments)
             except Exception as error:
                 raise BadValueError(f"{rule.label} cannot train this model: {error}") from error
+
+
+def _measurable(metric: str, data: Data) -> None:
+    for name, part in (("validation", data.val), ("test", data.test)):
+        if metric == "r2" and bool((part.y == part.y[:1]).all()):
+            raise BadDataError(
+                f"metric 'r2' needs different targets in every part; the {name} part of {data.name} ({len(part)} rows) has one: "
+                "take metric='rmse', or more data"
+            )
 
 
 def _fits(loss: str | Loss, data: Data) -> None:

@@ -19,7 +19,6 @@ import fcntl
 import json
 import math
 import os
-import pickle
 import re
 import shutil
 import tempfile
@@ -30,7 +29,7 @@ from typing import IO, Any
 import numpy as np
 import torch
 
-from slalom.core.errors import StoreError
+from slalom.core.errors import BadValueError, StoreError
 from slalom.race.events import Event, event_line
 from slalom.race.heat import CURVES, HeatRecord, PlannedLane, unfinished
 from slalom.race.plan import Plan, read_plan
@@ -108,7 +107,8 @@ class Store:
             if isinstance(error, StoreError):
                 raise
             why = error.strerror or error
-            raise StoreError(f"cannot {doing} in {self.path}: {why}; what was finished before is kept") from error
+            kept = "; what was finished before is kept" if (self.path / "plan.json").exists() else "; name another directory"
+            raise StoreError(f"cannot {doing} in {self.path}: {why}{kept}") from error
 
     def create(self, plan: Plan, environment: dict[str, Any]) -> None:
         """Make the directory (it must be new or empty) and write what is known before the first step."""
@@ -179,7 +179,10 @@ class Store:
 
     def plan(self) -> Plan:
         """The plan that the directory was made for."""
-        return read_plan(self._read_text("plan.json"))
+        try:
+            return read_plan(self._read_text("plan.json"))
+        except BadValueError as error:
+            raise StoreError(f"{self.path / 'plan.json'} is damaged: {error}") from error
 
     def environment(self) -> dict[str, Any]:
         """Where it was run."""
@@ -232,7 +235,7 @@ class Store:
             state: dict[str, Any] = torch.load(path, weights_only=True)
         except FileNotFoundError:  # its heat has just finished
             return None
-        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        except Exception as error:  # torch.load answers damage with almost any class
             raise StoreError(f"{path} is damaged; delete it to run heat {heat} again from its start") from error
         return state
 

@@ -194,3 +194,15 @@ def test_bad_input_says_what_is_wrong(arguments: dict, error: type, message: str
     with pytest.raises(error, match=message):
         slalom.race(given.pop("model"), given.pop("data"), **given)
     assert not (tmp_path / "run").exists()
+
+
+def test_r2_needs_targets_that_differ() -> None:
+    x = torch.arange(40.0).view(20, 2)
+    parts = {"train": (x, x[:, 0] + 0.5), "val": (x[:1], x[:1, 0] + 0.5), "test": (x, x[:, 0] + 0.5)}
+    with pytest.raises(BadDataError, match=r"the validation part of .* \(1 rows\) has one: take metric='rmse'"):
+        slalom.race("linear", parts, rules="sgd", task="regression")
+
+
+def test_numbers_of_numpy_and_torch_are_numbers() -> None:
+    result = slalom.race("linear", "iris", rules="sgd", lrs=torch.tensor([0.5, 0.25]), seeds=np.array([3, 4]), epochs=1)
+    assert sorted({(x.lr, x.seed) for x in result.lanes}) == [(0.25, 3), (0.25, 4), (0.5, 3), (0.5, 4)]

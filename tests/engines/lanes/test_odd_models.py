@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -195,3 +196,39 @@ def test_hypers_may_be_arrays_and_tuples() -> None:
     assert [lane.lr for lane in lanes_of("adam", lr=torch.tensor([0.5, 0.25]))] == [0.5, 0.25]
     twins = lanes_of(torch.optim.Rprop, lr=[0.1, 0.2], etas=(0.4, 1.3))
     assert [lane.optimizer.arguments["etas"] for lane in twins] == [(0.4, 1.3)] * 2
+
+
+class Branching(nn.Module):
+    """A branch that depends on the data: fine alone, and for a batch that lanes share, but not for a batch of each lane's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(16, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) if x.sum() > 0 else self.layer(-x)
+
+
+class Broken(nn.Module):
+    """Gives NaN from the first step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(16, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) * float("nan")
+
+
+def test_a_branch_on_the_data_runs_one_lane_at_a_time() -> None:
+    lanes = Lanes(Branching, lanes_of("sgd", lr=[0.1, 0.2]), loss="cross_entropy", example=(X[:20], Y[:20]))
+    assert lanes.choice.name == "solo"
+    assert any("one lane at a time" in note for note in lanes.notes)
+    losses, _ = lanes.epoch(X, Y, [torch.arange(40).view(2, 20)])
+    assert np.isfinite(losses).all()
+
+
+def test_a_model_that_gives_nan_retires() -> None:
+    lanes = Lanes(Broken, lanes_of("sgd", lr=[0.1, 0.2]), loss="cross_entropy", example=(X[:20], Y[:20]))
+    lanes.step(X[:20], Y[:20])
+    assert sorted(lanes.retired) == [0, 1]
