@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from slalom.core.errors import BadValueError
+from slalom.engines.lanes.generator import seeded
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,7 @@ def aliases(module: nn.Module) -> dict[str, str]:
 
 def initialise(model: Callable[[], nn.Module], seed: int) -> nn.Module:
     """A fresh module from the factory, exactly as after `torch.manual_seed(seed)`; the caller's generator is untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         module = model()
     if not isinstance(module, nn.Module):
         raise BadValueError(f"the model factory must return a torch.nn.Module, got {type(module).__name__}")

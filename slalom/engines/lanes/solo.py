@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-import threading
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from slalom.engines.lanes.counter import CounterDropout
+from slalom.engines.lanes.generator import seeded
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.losses import Loss, one_loss
 from slalom.engines.lanes.mechanism import Buffers, Gradients
 
-_global_generator = threading.RLock()
 NOISE = 0x5DEECE66  # keeps what a model draws apart from other uses of a lane's key
 
 
@@ -35,10 +34,8 @@ class Solo:
         leaf = params.detach().requires_grad_()
         named = {k: v[0] for k, v in self.layout.split(leaf.unsqueeze(0)).items()}
         state = {**named, **{k: v.clone() for k, v in buffers.items()}}
-        with _global_generator, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(key) ^ NOISE)
-            with CounterDropout(key):
-                outputs = functional_call(self.module, state, (x.clone(),))  # a model may change its input in place
+        with seeded(int(key) ^ NOISE), CounterDropout(key):
+            outputs = functional_call(self.module, state, (x.clone(),))  # a model may change its input in place
         for k in buffers:
             buffers[k] = state[k].detach()  # also one that was reassigned
         loss = self.loss(outputs, y)
@@ -63,7 +60,6 @@ class Solo:
             for i in range(len(params)):
                 named = {k: v[0] for k, v in self.layout.split(params[i : i + 1]).items()}
                 state = {**named, **{k: v[i] for k, v in buffers.items()}}
-                with _global_generator, torch.random.fork_rng(devices=[]):
-                    torch.manual_seed(NOISE)  # for a model that draws also when it is evaluated
+                with seeded(NOISE):  # for a model that draws also when it is evaluated
                     outputs.append(functional_call(self.module, state, (x.clone(),)))
         return torch.stack(outputs)

@@ -1,0 +1,19 @@
+"""Torch's global generator, borrowed: seeded for one piece of work, given back as it was, by one thread at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import torch
+
+_one_at_a_time = threading.RLock()
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """`torch.manual_seed(seed)` inside, the state from before afterwards."""
+    with _one_at_a_time, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
