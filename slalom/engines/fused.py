@@ -8,9 +8,9 @@ memory that overlaps. Building a plan looks at everything; at every later step i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
-from operator import is_, itemgetter
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -60,18 +60,17 @@ class Table:
         self.kernel = kernel
         self.index = list(index)  # of its parameters among the plan's
         self.params = [job.p for job in jobs]
-        self.cells: list[Mapping[str, torch.Tensor]] = [job.state for job in jobs]
+        self.cells = [job.state for job in jobs]
         keys = [state_key(settings.rule, name) for name in (*kernel.states, *kernel.scalars)]
         keys.insert(len(kernel.states), "step")
-        self._one_key = keys[0] if len(keys) == 1 else None
-        self._get = itemgetter(*keys)
         self.packed = all(map(_packed, self.params))
         self.sizes = list(map(_count, self.params))
+        self._held = list(chain.from_iterable(map(dict.values, self.cells)))
         self._pointers = self._pointers_now()
         n, matrices = len(jobs), len(kernel.states)
-        states = np.array(self._pointers[n:], np.int64).reshape(n, len(keys)).T
+        states = np.array([[_pointer(cell[key]) for cell in self.cells] for key in keys], np.int64)
         self._table = np.zeros((2 + matrices, n), np.int64)
-        self._table[0] = self._pointers[:n]
+        self._table[0] = list(map(_pointer, self.params))
         self._table[2:] = states[:matrices]
         self._numbers = np.ascontiguousarray(states[matrices:])  # where the counts and scalar states lie
         self._wide = np.array([self._double(cell, keys[matrices:]) for cell in self.cells], np.uint8).T.copy()
@@ -91,7 +90,7 @@ class Table:
             if self._pointers_now() != self._pointers or list(map(_count, self.params)) != self.sizes:
                 return False
             gradients = list(map(_pointer, grads))
-        except (KeyError, TypeError, RuntimeError):  # a state has gone, or is no tensor; a sparse gradient has no pointer
+        except (TypeError, RuntimeError):  # a state is no tensor; a sparse gradient has no pointer
             return False
         if not _PLAIN.issuperset(map(type, grads)):
             return False
@@ -132,12 +131,9 @@ class Table:
         increment_version(self.params)
 
     def _pointers_now(self) -> list[int]:
-        # The tensors are kept alive by `params` and `cells`, so an equal pointer is the same memory.
-        if self._one_key is not None:
-            states: Iterable[torch.Tensor] = [cell[self._one_key] for cell in self.cells]
-        else:
-            states = chain.from_iterable(map(self._get, self.cells))
-        return [*map(_pointer, self.params), *map(_pointer, states)]
+        # Of all that the states hold, in order. The tensors are kept alive by `params` and `_held`, so an equal pointer is
+        # the same memory.
+        return list(map(_pointer, chain(self.params, chain.from_iterable(map(dict.values, self.cells)))))
 
     @staticmethod
     def _double(cell: Mapping[str, torch.Tensor], keys: Sequence[str]) -> list[bool]:
@@ -220,8 +216,10 @@ def fusible(job: Job, settings: Settings) -> bool:
     p = job.p
     if type(p) not in _PLAIN or p.layout != torch.strided or p.device.type != "cpu" or p.dtype not in _DTYPES:
         return False
-    if torch._C._functorch.is_functorch_wrapped_tensor(p) or p.is_neg():
+    if torch._C._functorch.is_functorch_wrapped_tensor(p) or p.is_neg() or not isinstance(job.state, dict):
         return False
+    if not all(type(x) in _PLAIN and x.layout == torch.strided for x in job.state.values()):
+        return False  # something of the user's own
     if not (p.is_contiguous() or torch.ops.aten.is_non_overlapping_and_dense(p)):
         return False
     others = [(job.g, False), (job.state["step"], True)]

@@ -195,6 +195,23 @@ def test_memory_that_moves_is_noticed() -> None:
     assert p.dtype == torch.float32
 
 
+def test_what_the_user_keeps_in_a_state_does_no_harm() -> None:
+    p = weights(2)
+    optimizer = slalom.optim.SGD([p], lr=1.0)
+    start = p.detach().clone()
+    for mine in (1.5, torch.ones(3), "text"):
+        step(optimizer, p)
+        optimizer.state[p]["mine"] = mine
+    step(optimizer, p)
+    assert torch.equal(p.detach(), start - 4)
+    del optimizer.state[p]["mine"]
+    step(optimizer, p)
+    assert tables(optimizer)
+    optimizer.state[p]["mine"] = 1.5
+    step(optimizer, p)
+    assert torch.equal(p.detach(), start - 6)
+
+
 def test_a_sparse_gradient_is_refused_before_anything_changes() -> None:
     p, q = weights(2), weights(3, 2)
     optimizer = slalom.optim.Adam([{"params": [p]}, {"params": [q]}])
