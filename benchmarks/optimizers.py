@@ -109,33 +109,38 @@ def shown(times: tuple[float, float, float]) -> str:
     return f"{times[0]:.3f} ± {times[1]:.3f}"
 
 
+def table(size: str) -> None:
+    """Prints every rule at one size."""
+    print(f"{size} tensors, float32; ms, median ± quartile distance of {REPEATS[size]} interleaved steps")
+    head = f"{'rule':18}{'ours':>18}{'torch best':>27}{'torch default':>19}"
+    print(f"{head}{'best/ours':>11}{'by least':>10}{'copy GB/s':>11}{'of copy':>9}")
+    for name in RULES:
+        if states(name) > 8 and sum(SIZES[size]) > 1e6:
+            print(f"{name:18}  (left out: {states(name)} states, eager path)")
+            continue
+        found = measure(name, size)
+        elements = sum(SIZES[size])
+        copy = 8 * elements / found["copy"][0] / 1e6
+        rate = (12 + 8 * states(name)) * elements / found["ours"][0] / 1e6
+        paths = {k: v for k, v in found.items() if k in PATHS}
+        best = min(paths, key=lambda k: paths[k][0], default=None)
+        line = f"{name:18}{shown(found['ours']):>18}"
+        line += f"{shown(paths[best]):>19} {best:7}{shown(paths['default']):>19}" if best else f"{'-':>19}{'':8}{'-':>19}"
+        ratio = f"{'-':>11}{'-':>10}"
+        if best:
+            least = min(v[2] for v in paths.values())
+            ratio = f"{paths[best][0] / found['ours'][0]:10.2f}x{least / found['ours'][2]:9.2f}x"
+        print(f"{line}{ratio}{copy:11.1f}{rate / copy:9.2f}", flush=True)
+        gc.collect()
+    print()
+
+
 def main() -> None:
     told = environment()
     print("; ".join(f"{k} {told[k]}" for k in ("date", "slalom", "torch", "python", "processor", "cores", "threads")))
     print("load when it began, over 1, 5, 15 minutes: " + " ".join(f"{x:.2f}" for x in os.getloadavg()) + "\n")
     for size in SIZES:
-        print(f"{size} tensors, float32; ms, median ± quartile distance of {REPEATS[size]} interleaved steps")
-        head = f"{'rule':18}{'ours':>18}{'torch best':>27}{'torch default':>19}"
-        print(f"{head}{'best/ours':>11}{'by least':>10}{'copy GB/s':>11}{'of copy':>9}")
-        for name in RULES:
-            if states(name) > 8 and sum(SIZES[size]) > 1e6:
-                print(f"{name:18}  (left out: {states(name)} states, eager path)")
-                continue
-            found = measure(name, size)
-            elements = sum(SIZES[size])
-            copy = 8 * elements / found["copy"][0] / 1e6
-            rate = (12 + 8 * states(name)) * elements / found["ours"][0] / 1e6
-            paths = {k: v for k, v in found.items() if k in PATHS}
-            best = min(paths, key=lambda k: paths[k][0], default=None)
-            line = f"{name:18}{shown(found['ours']):>18}"
-            line += f"{shown(paths[best]):>19} {best:7}{shown(paths['default']):>19}" if best else f"{'-':>19}{'':8}{'-':>19}"
-            ratio = f"{'-':>11}{'-':>10}"
-            if best:
-                least = min(v[2] for v in paths.values())
-                ratio = f"{paths[best][0] / found['ours'][0]:10.2f}x{least / found['ours'][2]:9.2f}x"
-            print(f"{line}{ratio}{copy:11.1f}{rate / copy:9.2f}", flush=True)
-            gc.collect()
-        print()
+        table(size)
     print("first step of a fresh process, 160 tensors, ms: with an empty store of kernels, with a filled one")
     for name in RULES:
         with tempfile.TemporaryDirectory() as store:
