@@ -9,19 +9,22 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import torch
+from torch._compile import _disable_dynamo
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
 from slalom.engines import signature
+from slalom.engines.fused import Plan
 from slalom.engines.loading import load
 from slalom.engines.signature import IMPLEMENTATION, Argument
 from slalom.engines.state import complete
-from slalom.engines.step import Job, update
+from slalom.engines.step import Job
 
 Group = dict[str, Any]
 # A hyper of this name is the schedule's factor alone. torch's schedulers leave their peak in the group ("initial_lr", and
 # "max_lr" where the rate first rises), so the factor can be read off; what the user sets multiplies it.
 SCHEDULE = "schedule"
+_SIMPLE = frozenset({float, int, bool, str, type(None)})  # values that are what they were if they are equal
 Params = (
     Iterable[torch.Tensor] | Iterable[Group] | Iterable[tuple[str, torch.Tensor]]
 )  # torch.optim.optimizer.ParamsT, which older releases lack
@@ -90,13 +93,15 @@ class RuleOptimizer(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         with torch.set_grad_enabled(bool(self.defaults["differentiable"])):
-            work = []
-            for index, group in enumerate(self.param_groups):
-                settings, values = self._settings_of(group, self._where(index))
-                work.append((settings, values, self._jobs(group, settings, values), group))
-            for settings, values, jobs, group in work:
-                update(settings, values, jobs, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
+            self._step_groups()
         return loss
+
+    @_disable_dynamo  # torch.compiler.disable would load the whole compiler when Slalom is imported
+    def _step_groups(self) -> None:
+        # Every group is read before the first is stepped, so an error leaves all as it was.
+        work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
+        for plan, settings, values, group in work:
+            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
@@ -106,11 +111,43 @@ class RuleOptimizer(torch.optim.Optimizer):
         that the loaded groups lack keep this optimizer's values.
         """
         load(self, state_dict)
+        self.__dict__.pop("_plans", None)  # which holds on to the states before
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_given": self._given}
 
     # Reading groups ---------------------------------------------------------------------------------------------
+
+    def _plan(self, index: int, group: Group) -> tuple[Plan, Settings, dict[str, Any]]:
+        """How the group is stepped: the plan of the step before where nothing that it rests on has changed."""
+        settings, values = self._settings_now(index, group)
+        params: list[torch.Tensor] = group["params"]
+        grads = [g for p in params if (g := p.grad) is not None]
+        if len(grads) != len(params):
+            params = [p for p in params if p.grad is not None]
+        plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
+        known = plans.get(index)
+        if known is not None and known.fits(settings, params, grads, self.state):
+            return known, settings, values
+        made = Plan(settings, self._jobs(group, settings, values), differentiable=self.defaults["differentiable"])
+        plans.pop(index, None)
+        if not made.rest:
+            plans[index] = made
+        return made, settings, values
+
+    def _settings_now(self, index: int, group: Group) -> tuple[Settings, dict[str, Any]]:
+        """`_settings_of`, read anew only where a plain value of the group has changed."""
+        told: list[Any] = [group[a.name] for a in self._arguments]
+        told += [group["lr"], group["initial_lr"], group.get("max_lr")] if "initial_lr" in group else ()
+        told = [x for value in told for x in (value if isinstance(value, tuple | list) else (value,))]
+        if not _SIMPLE.issuperset(map(type, told)):
+            return self._settings_of(group, self._where(index))
+        key = (told, list(map(type, told)))
+        held: dict[int, Any] = self.__dict__.setdefault("_settings", {})
+        if index not in held or held[index][0] != key:
+            held[index] = (key, self._settings_of(group, self._where(index)))
+        found: tuple[Settings, dict[str, Any]] = held[index][1]
+        return found
 
     def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any]) -> list[Job]:
         jobs = []

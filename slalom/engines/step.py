@@ -1,6 +1,6 @@
-"""How a step is carried out: the one function to replace for a faster mechanism.
+"""The eager step: the rule itself, one parameter after another, in torch operations.
 
-Here it is the rule itself, one parameter after another, in torch operations.
+It serves whatever compiled code (`slalom.engines.fused`) does not, and is what that is tested against.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Every rule as a `torch.optim.Optimizer`, with torch's names, defaults and state dicts where torch has the rule."""
+"""Every rule as a `torch.optim.Optimizer`, with torch's names, defaults and state dicts where torch has the rule.
+
+On the CPU, float32 and float64 parameters are stepped by one call of code compiled from the rule (`slalom.engines.fused`);
+whatever that does not cover, and all of it where no C compiler works, is stepped by the rule itself in torch.
+"""
 
 from slalom.engines.optimizer import RuleOptimizer, optimizer_class
 from slalom.optim.groups import decay_groups

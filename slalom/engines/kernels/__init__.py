@@ -12,6 +12,9 @@ is further multiplied by `min(1, clip / (norm + 1e-6))`, as torch's clip_grad_no
 A row is changed as a whole or not at all: rows with `skip`, with NaN or infinity in the gradient, or whose new
 parameters would be NaN or infinite, stay as they are, states too; the report says which. A row's numbers do not depend
 on the other rows or the number of threads, bit for bit. Scalar states (`new_scalars`) are the caller's to keep.
+
+`slalom.engines.kernels.tensors` calls the same loop body on separate tensors, for the optimizers of `slalom.optim`; no
+row is protected there: what torch would do with NaN is done.
 """
 
 from slalom.engines.kernels.compiler import NoCompilerError

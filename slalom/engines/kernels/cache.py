@@ -48,8 +48,8 @@ def folder() -> Path:
     return path
 
 
-def library(source: str) -> ctypes.CDLL:
-    """The library of this source: from memory, from the store, or built now.
+def library(source: str, symbols: tuple[str, ...] = ("slalom_step", "slalom_norms")) -> ctypes.CDLL:
+    """The library of this source: from memory, from the store, or built now; one without these symbols is not loaded.
 
     Raises NoCompilerError where no way of compiling works, StoreError for an unsafe store.
     """
@@ -61,7 +61,7 @@ def library(source: str) -> ctypes.CDLL:
         name = compiler.key(source, way)
         if name in _loaded:
             return _loaded[name]
-        found = _load(where, name)
+        found = _load(where, name, symbols)
         if found is not None:
             _working[command] = way
             _loaded[name] = found
@@ -70,7 +70,7 @@ def library(source: str) -> ctypes.CDLL:
     for way in tried:
         name = compiler.key(source, way)
         try:
-            made = _build(source, way, where, name)
+            made = _build(source, way, where, name, symbols)
         except NoCompilerError as error:
             problem = problem or error
             continue
@@ -81,13 +81,13 @@ def library(source: str) -> ctypes.CDLL:
     raise problem
 
 
-def _build(source: str, way: Way, where: Path, name: str) -> ctypes.CDLL:
+def _build(source: str, way: Way, where: Path, name: str, symbols: tuple[str, ...]) -> ctypes.CDLL:
     try:
         with tempfile.TemporaryDirectory(prefix=".building-", dir=where) as scratch:
             target = Path(scratch) / f"{name}.so"
             compiler.build(source, way, target)
             target.chmod(0o700)
-            made = _open(target)  # loaded from where no one else writes, before the name is made public
+            made = _open(target, symbols)  # loaded from where no one else writes, before the name is made public
             target.replace(where / f"{name}-{_digest(target)}.so")
     except OSError as error:
         raise StoreError(f"{where}: a compiled kernel cannot be written ({error})") from None
@@ -98,23 +98,24 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _open(path: Path) -> ctypes.CDLL:
+def _open(path: Path, symbols: tuple[str, ...]) -> ctypes.CDLL:
     try:
         made = ctypes.CDLL(str(path))
-        _ = made.slalom_step, made.slalom_norms
+        for symbol in symbols:
+            getattr(made, symbol)
     except (OSError, AttributeError) as error:
         raise NoCompilerError(f"the compiled kernel {path.name} cannot be loaded: {error}") from None
     return made
 
 
-def _load(where: Path, name: str) -> ctypes.CDLL | None:
+def _load(where: Path, name: str, symbols: tuple[str, ...]) -> ctypes.CDLL | None:
     """The stored library, or None where there is none that is whole, unaltered and this user's."""
     for path in sorted(where.glob(f"{name}-*.so")):
         try:
             told = os.lstat(path)
             private = stat.S_ISREG(told.st_mode) and told.st_uid == os.getuid() and not told.st_mode & 0o022
             if private and path.name == f"{name}-{_digest(path)}.so":
-                return _open(path)
+                return _open(path, symbols)
         except (OSError, NoCompilerError):
             continue
     return None

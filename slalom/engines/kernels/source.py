@@ -12,12 +12,14 @@ lanes of 9000 parameters: log 1.35 ms, new values into a scratch row that is the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slalom.engines.printers.c import CBody, power_text, state_name
 
 CHUNK = 16384  # elements; sums of squares are taken chunk by chunk whatever the path, so both paths agree bit for bit
 LOG_BYTES = 512 * 1024  # old values of one row that are still worth a log: half of a usual L2 cache
 
-_FRAME = r"""
+PRELUDE = r"""
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -31,9 +33,7 @@ _FRAME = r"""
 
 @TYPES@
 #define CHUNK @CHUNK@
-#define NSTATES @NSTATES@
 #define NCOEF @NCOEF@
-enum { UPDATED = 0, SKIPPED = 1, BAD_GRADIENT = 2, BAD_PARAMETER = 3 };
 
 static inline T SQUARE(T x) { return x * x; }
 static inline T CUBE(T x) { return x * x * x; }
@@ -41,6 +41,23 @@ static inline T SIGN(T x) { return (T)((x > 0) - (x < 0)); }
 static inline T MAXIMUM(T a, T b) { return (a > b || a != a) ? a : b; }
 static inline T MINIMUM(T a, T b) { return (a < b || a != a) ? a : b; }
 static inline T SELECT(int c, T yes, T no) { return c ? yes : no; }
+
+@PASSES@
+
+/* Which loop serves a row of coefficients: the number of the set of exponents that it has, or the general one. */
+static inline int which_loop(const double *c) {
+    (void)c;
+@CASES@
+}
+
+#define ARGS @ARGS@
+#define RUN(name, n) @RUN@
+"""
+
+_FRAME = r"""
+#define NSTATES @NSTATES@
+enum { UPDATED = 0, SKIPPED = 1, BAD_GRADIENT = 2, BAD_PARAMETER = 3 };
+
 /* Sum of squares in double, sixteen partial sums in a fixed order; whether every value is finite. */
 static double sum_squares(int64_t n, const T *restrict x, int *finite) {
     double part[16] = {0};
@@ -75,17 +92,6 @@ static T gradient_factor(double squares, double scale, double clip) {
     }
     return (T)f;
 }
-
-@PASSES@
-
-/* Which loop serves a lane: the number of the set of exponents that it has, or the general one. */
-static inline int which_loop(const double *c) {
-    (void)c;
-@CASES@
-}
-
-#define ARGS @ARGS@
-#define RUN(name, n) @RUN@
 
 void slalom_norms(int64_t n, const int64_t *rows, int64_t D, const T *G, int64_t g_stride, double *squares,
                   uint8_t *finite, int threads) {
@@ -196,8 +202,11 @@ def state_order(body: CBody) -> list[str]:
     return list(dict.fromkeys([*body.reads, *(k for k in body.outputs if k != "p")]))
 
 
-def lane_source(body: CBody, dtype: str, title: str) -> str:
-    """The translation unit for a body and a dtype ("float32" or "float64"); `title` goes into a comment."""
+def filled(frame: str, body: CBody, dtype: str, title: str, kinds: Sequence[str], **more: str) -> str:
+    """A translation unit: the prelude with the loops of these kinds, then the frame that calls them through RUN.
+
+    `title` goes into a comment; `more` fills the frame's own places. Every kind has one loop for each easy set of exponents.
+    """
     states = state_order(body)
     changed = [k for k in body.outputs if k != "p"]
     passes = ["#define ONE ((T)1)"]
@@ -206,37 +215,48 @@ def lane_source(body: CBody, dtype: str, title: str) -> str:
         for k, e in zip(body.powers, exponents or body.powers, strict=True):
             text = "POW(x, e)" if exponents is None else power_text("(x)", e)
             passes.append(f"#undef POWER_{k}\n#define POWER_{k}(x, e) {text}")
-        passes += [_pass(f"{kind}_{j}", kind, body, states, changed) for kind in ("logged", "check", "store")]
+        passes += [_pass(f"{kind}_{j}", kind, body, states, changed) for kind in kinds]
         call = f"name##_{j}(n, c, factor, ARGS)"
         run += call if exponents is None else f"which == {j} ? {call} : "
         same = [f"(T)c[{k}] == (T){e!r}" for k, e in zip(body.powers, exponents or (), strict=False)]
         cases.append(f"    if ({' && '.join(same)}) return {j};" if exponents else f"    return {j};")
-    pointers = [f"T *s{k} = S[{k}] + state_rows[k] * s_strides[{k}]" for k in range(len(states))]
-    restore = ["memcpy(p, log, (size_t)D * sizeof(T));"]
-    restore += [f"memcpy(s{states.index(name)}, log + {1 + j} * D, (size_t)D * sizeof(T));" for j, name in enumerate(changed)]
-    frame = _FRAME
+    made = PRELUDE + frame
     for key, value in {
         "TYPES": _TYPES[dtype],
         "CHUNK": str(CHUNK),
-        "NSTATES": str(len(changed)),
         "NCOEF": str(max(1, len(body.coefficients))),
         "PASSES": "\n".join(passes),
         "CASES": "\n".join(cases),
         "ARGS": ", ".join(["p", "g", *(f"s{k}" for k in range(len(states))), "log", "D"]),
         "RUN": f"({run})",
+        **more,
+    }.items():
+        made = made.replace(f"@{key}@", value)
+    safe = title.replace("*/", "* /")
+    return f"/* {safe} */{made}"
+
+
+def lane_source(body: CBody, dtype: str, title: str) -> str:
+    """The lane kernel's translation unit for a body and a dtype ("float32" or "float64")."""
+    states = state_order(body)
+    changed = [k for k in body.outputs if k != "p"]
+    pointers = [f"T *s{k} = S[{k}] + state_rows[k] * s_strides[{k}]" for k in range(len(states))]
+    restore = ["memcpy(p, log, (size_t)D * sizeof(T));"]
+    restore += [f"memcpy(s{states.index(name)}, log + {1 + j} * D, (size_t)D * sizeof(T));" for j, name in enumerate(changed)]
+    places = {
+        "NSTATES": str(len(changed)),
         "ROW_POINTERS": "\n".join(" " * 8 + line + ";" for line in pointers),
         "CHUNK_POINTERS": "\n".join(" " * 12 + line + " + at;" for line in pointers),
         "RESTORE": "\n".join(" " * 12 + line for line in restore),
-    }.items():
-        frame = frame.replace(f"@{key}@", value)
-    safe = title.replace("*/", "* /")
-    return f"/* {safe} */{frame}"
+    }
+    return filled(_FRAME, body, dtype, title, ("logged", "check", "store"), **places)
 
 
 def _pass(name: str, kind: str, body: CBody, states: list[str], changed: list[str]) -> str:
     """One loop over n elements; returns non-zero where a new parameter is not finite.
 
-    `logged` writes in place and old values to the log, `check` writes nothing, `store` writes in place.
+    `logged` writes in place and old values to the log, `check` writes nothing, `store` writes in place; `plain` does too,
+    and looks at nothing.
     """
     const = "const " if kind == "check" else ""
     arguments = [f"{const}T *restrict p", "const T *restrict g"]
@@ -247,14 +267,16 @@ def _pass(name: str, kind: str, body: CBody, states: list[str], changed: list[st
     targets = {"p": "p[i]"} | {k: f"s{states.index(k)}[i]" for k in changed}
     if kind == "logged":
         lines += [f"    T *restrict old{j} = log + {j} * D;" for j in range(1 + len(changed))]
-    lines.append("    BITS bad = 0;")
+    if kind != "plain":
+        lines.append("    BITS bad = 0;")
     lines.append("    for (int64_t i = 0; i < n; i++) {")
     lines.append("        const T p_0 = p[i], g_0 = g[i] * factor;")
     lines += [f"        const T {state_name(k)} = s{states.index(k)}[i];" for k in body.reads]
     lines += [f"        {statement}" for statement in body.statements]
-    lines.append(f"        bad |= !(FABS({body.outputs['p']}) <= LARGEST);")
+    if kind != "plain":
+        lines.append(f"        bad |= !(FABS({body.outputs['p']}) <= LARGEST);")
     if kind == "logged":
         lines += [f"        old{j}[i] = {place};" for j, place in enumerate(targets.values())]
     if kind != "check":
         lines += [f"        {targets[k]} = {value};" for k, value in body.outputs.items()]
-    return "\n".join([*lines, "    }", "    return bad != 0;", "}"])
+    return "\n".join([*lines, "    }", f"    return {0 if kind == 'plain' else 'bad != 0'};", "}"])
