@@ -223,7 +223,9 @@ def _fits(loss: str | Loss, data: Data) -> None:
 def prepare_again(plan: Plan, model: Any, data: Any, schedule: Any, loss: Any, metric: Any) -> Prepared:
     """The objects of a stored plan, built or handed in again, and checked to be the same."""
     given = {"model": model, "data": data, "schedule": schedule, "loss": loss, "metric": metric}
-    extra = [k for k, v in given.items() if v is not None and k not in plan.callables and not isinstance(v, str)]
+    own = {**{k: getattr(plan, k) for k in ("model", "schedule", "loss", "metric")}, "data": plan.data_source.get("source")}
+    said_again = [k for k, v in given.items() if isinstance(v, str) and v == own[k]]
+    extra = [k for k, v in given.items() if v is not None and k not in (*plan.callables, *said_again)]
     if extra:
         raise BadValueError(
             f"the plan of this race has its own {', '.join(extra)}; leave out {', '.join(f'{k}=' for k in extra)}"

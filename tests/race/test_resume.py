@@ -208,3 +208,11 @@ def test_a_full_disk_keeps_what_was_written(whole, tmp_path: Path, monkeypatch: 
     monkeypatch.undo()
     assert not [p for p in (run / "checkpoints").iterdir() if p.name != "000.pt"]
     same(resume(run), whole)
+
+
+def test_what_the_plan_fixes_cannot_be_changed_on_the_way(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    stopped(run, 2)
+    with pytest.raises(BadValueError, match="the plan of this race has its own loss; leave out loss="):
+        resume(run, loss="mse")
+    assert resume(run, loss="cross_entropy").lanes
