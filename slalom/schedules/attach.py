@@ -41,8 +41,8 @@ class Attached(LRScheduler):
         groups = optimizer.param_groups
         if schedule.lanes not in (None, len(groups)):
             raise BadValueError(
-                f"attach: the schedule has one value for each of {schedule.lanes} lanes and the optimizer {len(groups)} parameter "
-                "groups; give one value for all, or one a group"
+                f"attach: the schedule has one value for each of {schedule.lanes} lanes and the optimizer {len(groups)} "
+                "parameter groups; give one value for all, or one a group"
             )
         if schedule.cycles_momentum:
             for i, group in enumerate(groups):
@@ -95,7 +95,7 @@ class Attached(LRScheduler):
         """Numbers alone; loads with `torch.load(weights_only=True)`."""
         return {"last_epoch": self.last_epoch, "base_lrs": list(map(_copy, self.base_lrs)), "step_count": self._step_count}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on where `state_dict` was taken; also takes the state of torch's own schedulers."""
         missing = [k for k in ("last_epoch", "base_lrs") if k not in state_dict]
         groups = self.optimizer.param_groups
@@ -161,7 +161,7 @@ class AttachedPlateau(Attached, ReduceLROnPlateau):
         """The step, the base learning rates, and what the plateau remembers."""
         return {**super().state_dict(), "plateau": self.plateau.state_dict()}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on where `state_dict` of a plateau was taken."""
         if "plateau" not in state_dict:
             raise BadValueError("Plateau: the state dict has no 'plateau'; it is of another scheduler")
@@ -183,7 +183,7 @@ def _fill(group: Group, lr: Any) -> None:
 def _set_base(groups: Sequence[Group], base_lr: Any) -> None:
     each = base_lr if isinstance(base_lr, Sequence) else [base_lr] * len(groups)
     if len(each) != len(groups):
-        raise BadValueError(f"attach: base_lr has {len(each)} values for {len(groups)} parameter groups; give one, or one a group")
+        raise BadValueError(f"attach: base_lr has {len(each)} values for {len(groups)} parameter groups; give one for all or each")
     for group, lr in zip(groups, each, strict=True):
         if isinstance(lr, bool) or not hasattr(lr, "__float__") or not 0 <= float(lr) < float("inf"):
             raise BadValueError(f"attach: base_lr must be a number >= 0, got {lr!r}")

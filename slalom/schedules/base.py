@@ -98,9 +98,7 @@ class Schedule(ABC):
 
     def without_momentum(self) -> Self:
         """The same learning rates, with the momentum left alone."""
-        return self._replaced(
-            lambda name, value: None if name == "momenta" else value, lambda part: part.without_momentum()
-        )
+        return self._replaced(lambda name, value: None if name == "momenta" else value, lambda part: part.without_momentum())
 
     # Fields -------------------------------------------------------------------------------------------------------------
 
@@ -154,7 +152,7 @@ class Schedule(ABC):
         )
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._key() == other._key()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self._key() == other._key()
 
     def __hash__(self) -> int:
         return hash((type(self), self._key()))

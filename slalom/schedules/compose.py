@@ -19,7 +19,7 @@ def schedule_of(value: Any) -> Schedule | None:
     if isinstance(value, Schedule):
         return value
     numbers = isinstance(value, int | float | np.number | np.ndarray | list | tuple) and not isinstance(value, bool)
-    return Constant(value) if numbers else None  # type: ignore[arg-type]
+    return Constant(value) if numbers else None
 
 
 def since(t: Floats, begin: Value) -> Floats:

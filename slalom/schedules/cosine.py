@@ -62,7 +62,7 @@ class CosineRestarts(Schedule):
         grows = np.any(np.asarray(self.T_mult) != 1)
         done = named("u", (t - self._begin(n)) / (self.T0 * self.T_mult**n if grows else self.T0))
         peak = self.decay**n if np.any(np.asarray(self.decay) != 1) else 1.0
-        fall = np.maximum(peak, self.eta_min) - self.eta_min if not np.isscalar(peak) else max(1 - self.eta_min, 0.0)
+        fall = np.maximum(peak, self.eta_min) - self.eta_min
         factor: Floats = self.eta_min + fall * (1 + np.cos(np.pi * done)) / 2
         return factor
 

@@ -26,7 +26,7 @@ class Custom(Schedule):
 
     def at(self, t: Floats) -> Floats:
         if isinstance(t, Symbol):
-            return called(self._name, t)  # type: ignore[return-value]
+            return called(self._name, t)
         return np.array([self._one(int(step)) for step in t.ravel()]).reshape(t.shape)
 
     def _one(self, step: int) -> float:

@@ -51,8 +51,8 @@ class Triangular(CyclesMomentum):
     `gamma` at every step. `momenta=(lowest, highest)` swings the momentum the other way. `low` is a factor on the base learning
     rate, which is the peak.
 
-    Source: Smith 2017, arXiv:1506.01186. Twin: torch's `CyclicLR(base_lr=low * lr, max_lr=lr, step_size_up=up)`, which starts from
-    the low end and has gamma 1 unless told otherwise. Optax has none.
+    Source: Smith 2017, arXiv:1506.01186. Twin: torch's `CyclicLR(base_lr=low * lr, max_lr=lr, step_size_up=up)`, whose gamma is
+    1 unless told otherwise. Optax has none.
 
     >>> triangle = Triangular(low=0.5, up=4)
     >>> [triangle(t) for t in (0, 2, 4, 6, 8)]

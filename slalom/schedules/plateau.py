@@ -68,6 +68,13 @@ class Plateau(Schedule):
     def at(self, t: Floats) -> Floats:
         raise BadValueError("Plateau depends on the metrics it is told, not on the step alone; start() it, and step(metric) that")
 
+    def base_at(self, step: float) -> float:
+        """The base schedule's factor, remembered: many lanes ask for the same step."""
+        known: tuple[float, float] | None = self.__dict__.get("_known")
+        if known is None or known[0] != step:
+            known = self.__dict__["_known"] = (step, float(self.base(step)))
+        return known[1]
+
     def momentum_at(self, t: Floats) -> Floats:
         return self.base.momentum_at(t)
 
@@ -109,7 +116,7 @@ class PlateauState:
         self.cooling = 0.0
 
     def __call__(self, step: float) -> float:
-        return self.level * float(self.plateau.base(step))
+        return self.level * self.plateau.base_at(step)
 
     def momentum(self, step: float) -> float | None:
         """The momentum at `step`, where the base schedule sets it."""

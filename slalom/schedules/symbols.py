@@ -138,7 +138,9 @@ class _Latex(_Writer):
         if kind == "divide":
             return rf"\frac{{{self.write(parts[0])}}}{{{self.write(parts[1])}}}"
         if kind == "power":
-            return f"{self.write(parts[0], 6)}^{{{self.write(parts[1])}}}"
+            base = self.write(parts[0], 6)
+            base = self.bracket(base) if "^" in base and not base.startswith(r"\left") else base
+            return f"{base}^{{{self.write(parts[1])}}}"
         if kind == "floor":
             return rf"\left\lfloor {self.write(parts[0])} \right\rfloor"
         if kind == "sqrt":
