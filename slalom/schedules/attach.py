@@ -143,14 +143,15 @@ class AttachedPlateau(Attached, ReduceLROnPlateau):
 
     def step(self, metrics: Any = None, epoch: int | None = None) -> None:  # type: ignore[override]
         """One step on, with the metric where there is one."""
-        starting = not hasattr(self, "base_lrs") or self._step_count == 0
+        starting = self._step_count == 0
         if metrics is None and not starting and isinstance(self.plateau.plateau.base, Constant):
             raise BadValueError("Plateau: step(metric) needs the metric that it watches, such as the validation loss")
         if metrics is not None:
             self.plateau.step(metrics)
         self._welcome()
-        LRScheduler.step(self, epoch)
-        self._set_momentum()
+        self._step_count += 1
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
+        self._apply()
 
     def tell(self, metric: Any) -> None:
         """Take note of a metric at this step, which stays the same."""

@@ -65,7 +65,10 @@ class Schedule(ABC):
         return self._shaped(self.at, step)
 
     def _shaped(self, function: Any, step: Any) -> Any:
-        t = np.asarray(step, dtype=np.float64)
+        try:
+            t = np.asarray(step, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise BadValueError(f"{type(self).__name__}: step must be a number or an array of numbers, got {step!r}") from None
         if not ((t >= 0) & (t < np.inf)).all():
             raise BadValueError(f"{type(self).__name__}: steps are finite numbers, counted from 0, got {t.min():g}")
         if self.lanes is None:
