@@ -184,7 +184,7 @@ def _fill(group: Group, lr: Any) -> None:
 def _set_base(groups: Sequence[Group], base_lr: Any) -> None:
     each = base_lr if isinstance(base_lr, Sequence) else [base_lr] * len(groups)
     if len(each) != len(groups):
-        raise BadValueError(f"attach: base_lr has {len(each)} values for {len(groups)} parameter groups; give one for all or each")
+        raise BadValueError(f"attach: base_lr has {len(each)} values for {len(groups)} parameter groups; give one, or one each")
     for group, lr in zip(groups, each, strict=True):
         if isinstance(lr, bool) or not hasattr(lr, "__float__") or not 0 <= float(lr) < float("inf"):
             raise BadValueError(f"attach: base_lr must be a number >= 0, got {lr!r}")

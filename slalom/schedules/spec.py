@@ -73,9 +73,13 @@ def names() -> dict[str, str]:
     >>> print(names()["step"])
     Multiplied by `factor` after each `every` steps: halved by default. step:factor=0.5,every=1 (every in epochs)
     """
-    return {
-        name: f"{(inspect.getdoc(entry.cls) or '').splitlines()[0]} {_usage(name, entry)}" for name, entry in SCHEDULES.items()
-    }
+    return {name: " ".join(described(name)) for name in SCHEDULES}
+
+
+def described(name: str) -> tuple[str, str]:
+    """A schedule's sentence, and how it is written with its defaults."""
+    entry = SCHEDULES[name]
+    return (inspect.getdoc(entry.cls) or "").splitlines()[0], _usage(name, entry)
 
 
 def _usage(name: str, entry: Entry) -> str:

@@ -62,7 +62,7 @@ class Lane:
         of = getattr(self.schedule, "lanes", None)
         if of is not None:
             raise BadValueError(f"a lane has one schedule, and this one has values for {of}: give its lane(i), or use lanes_of")
-        if hasattr(self.schedule, "start"):
+        if needs_state(self.schedule):
             raise BadValueError("a lane has its own state of such a schedule: give its start(), or use lanes_of")
         if cycles_momentum(self.schedule) and self.momentum_hyper is None:
             raise BadValueError(
@@ -89,6 +89,11 @@ def cycles_momentum(schedule: Schedule | None) -> bool:
     return bool(getattr(schedule, "cycles_momentum", False))
 
 
+def needs_state(schedule: Any) -> bool:
+    """Whether a schedule is no function of the step alone, and has to be started."""
+    return not getattr(schedule, "pure", True)
+
+
 def momentum_hyper(optimizer: Settings | TorchOptimizer) -> str | None:
     """The hyper, or torch's argument, that holds a momentum in use: what is 0 stays 0."""
     if isinstance(optimizer, Settings):
@@ -107,7 +112,7 @@ def _own(schedule: Any, i: int) -> Schedule | None:
     """Lane i's own: its numbers of a schedule with one a lane, a state of its own where there is one."""
     mine = schedule[i] if isinstance(schedule, Sequence) else schedule
     mine = mine.lane(i) if getattr(mine, "lanes", None) is not None else mine
-    made: Schedule | None = mine.start() if hasattr(mine, "start") else mine
+    made: Schedule | None = mine.start() if needs_state(mine) else mine
     return made
 
 
