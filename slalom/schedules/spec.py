@@ -71,7 +71,7 @@ def names() -> dict[str, str]:
     """The schedules that have a name, each with one line on what it does and how it is written.
 
     >>> print(names()["step"])
-    Multiplied by `factor` after each `every` steps: halved by default. step:factor=0.5,every=1 (every in epochs)
+    Multiplied by `factor` after each `every` steps: halved every 5 by default. step:every=5,factor=0.5 (every in epochs)
     """
     return {name: " ".join(described(name)) for name in SCHEDULES}
 

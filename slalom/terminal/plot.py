@@ -18,8 +18,8 @@ def curve(values: Sequence[float], top: float, height: int, *, braille: bool = T
 
     >>> for line in curve([0, 1, 2, 3, 4, 5, 6, 7], 7, 2):
     ...     print(line)
-    ⠀⠀⣠⠞
-    ⣠⠞⠁⠀
+    ⠀⠀⡠⠊
+    ⡠⠊⠀⠀
     >>> curve([1.0, 1.0, 0.0], 1.0, 2, braille=False)
     ['***', '  *']
     """
