@@ -21,7 +21,7 @@ def curve(values: Sequence[float], top: float, height: int, *, braille: bool = T
     ⠀⠀⡠⠊
     ⡠⠊⠀⠀
     >>> curve([1.0, 1.0, 0.0], 1.0, 2, braille=False)
-    ['***', '  *']
+    ['** ', '  *']
     """
     across, down = (2, 4) if braille else (1, 1)
     dots = down * height
