@@ -151,5 +151,5 @@ def test_optax_twins():
     jax = pytest.importorskip("jax")
     with jax.enable_x64(True):
         for name, (schedule, twin, steps) in optax_twins().items():
-            theirs = np.asarray(jax.vmap(twin)(jax.numpy.arange(steps)))
+            theirs = np.asarray(jax.jit(jax.vmap(twin))(jax.numpy.arange(steps)))
             assert np.abs(schedule(np.arange(steps)) - theirs).max() <= BOUND * theirs.max(), name
