@@ -74,11 +74,13 @@ class Choice:
     """An option fixed for a program: one of a few values, the first being the default (`bool`, `str` or `int`).
 
     `needs`: the switch or gated hyper without which another value than the default would do nothing; that is an error.
+    `only_with`: the same without the error, where the value may rightly be given in advance.
     """
 
     values: tuple[Any, ...]
     doc: str = ""
     needs: str | None = None
+    only_with: str | None = None
 
     @property
     def default(self) -> Any:
@@ -94,9 +96,9 @@ class Choice:
         return any(type(value) is type(v) and value == v for v in self.values)
 
 
-def switch(default: bool, doc: str = "", needs: str | None = None) -> Choice:
+def switch(default: bool, doc: str = "", needs: str | None = None, only_with: str | None = None) -> Choice:
     """An option that is on or off."""
-    return Choice((default, not default), doc, needs)
+    return Choice((default, not default), doc, needs, only_with)
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,10 @@ class Settings:
 
     @property
     def program(self) -> tuple[Any, ...]:
-        """What two lanes must share to run as one program: the rule, its options, its gates."""
-        return (self.rule.name, *sorted(self.options.items()), *sorted(self.on.items()))
+        """What two lanes must share to run as one program: the rule, its gates, its options that do something."""
+        flags = {**self.options, **self.on}
+        idle = {k for k, o in self.rule.options.items() if isinstance(o, Choice) and o.only_with and not flags[o.only_with]}
+        return (self.rule.name, *sorted((k, v) for k, v in self.options.items() if k not in idle), *sorted(self.on.items()))
 
     @property
     def states(self) -> dict[str, State]:

@@ -73,7 +73,10 @@ def cases(rule: Rule) -> list[Case]:
     for convention in conventions(rule):
         changed = all_changed(rule, convention)
         made += [{**convention, name: changed[name]} for name in rule.hypers]
-    return [Case(rule, given) for given in made if _allowed(rule, given)]
+    tried = [Case(rule, given) for given in made if _allowed(rule, given)]
+    # An option that does nothing here (only_with) makes no case of its own.
+    distinct = {(s.program, tuple(s.values.items())): case for case in reversed(tried) for s in [case.settings]}
+    return [case for case in tried if distinct.get((case.settings.program, tuple(case.settings.values.items()))) is case]
 
 
 def conventions(rule: Rule) -> list[dict[str, Any]]:
