@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from slalom.core.rule import Choice, Hyper, switch
+from slalom.core.rule import Hyper, switch
 
 
-def weight_decay(default: float = 0.0, *, decoupled: bool = False, **by_convention: float) -> dict[str, Hyper | Choice]:
+def weight_decay(default: float = 0.0, *, decoupled: bool = False, **by_convention: float) -> dict[str, Any]:
     """The declarations of `weight_decay`, with this default, and of the switch `decoupled_weight_decay`.
 
     `by_convention`: defaults that differ under a convention.
