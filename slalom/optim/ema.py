@@ -29,7 +29,8 @@ class EMA:
     - "corrected", (1 - d) / (1 - d**t): the weighted mean of the weights after steps 1 ... t alone, with the weights of
       the average, as Adam corrects its moments; the initial weights play no part;
     - "copy", 1 at the first and then 1 - d: as torch's `AveragedModel` with `get_ema_multi_avg_fn`, and timm;
-    - "ramp", 1 - min(d, (1 + t) / (10 + t)): as TensorFlow's `ExponentialMovingAverage` with `num_updates` t.
+    - "ramp", 1 at the first and then 1 - min(d, (1 + t) / (10 + t)): TensorFlow's `ExponentialMovingAverage` with
+      `num_updates` t (which begins with the initial weights).
 
     `with ema.swapped():` has the averages in the parameters; afterwards the weights are back to the bit, also after an
     exception. Do not step within. Averages of float16 and bfloat16 weights are kept in float32: in bfloat16, 1 - 0.999 of
@@ -89,11 +90,10 @@ class EMA:
         for p in self._named().values():
             count = self._updates.get(p, 0) + 1
             wide = p.detach().to(_WIDER.get(p.dtype, p.dtype))
-            weight = self._weight(count)
-            if p not in self._average:  # "ramp" starts from the weights too, as there is nothing else to start from
+            if p not in self._average:
                 self._average[p] = wide.clone()
             else:
-                self._average[p].lerp_(wide, weight)
+                self._average[p].lerp_(wide, self._weight(count))
             self._updates[p] = count
 
     @contextmanager
@@ -128,10 +128,8 @@ class EMA:
         average: dict[torch.Tensor, torch.Tensor] = {}
         absent, surplus = set(params) - set(state_dict["average"]), set(state_dict["average"]) - set(params)
         if state_dict["average"] and (absent or surplus):
-            said = [f"missing {', '.join(sorted(absent))}"] * bool(absent) + [f"surplus {', '.join(sorted(surplus))}"] * bool(
-                surplus
-            )
-            raise BadValueError(f"EMA: the loaded averages are of other parameters: {'; '.join(said)}")
+            told = [f"{word} {', '.join(sorted(names))}" for word, names in (("missing", absent), ("surplus", surplus)) if names]
+            raise BadValueError(f"EMA: the loaded averages are of other parameters: {'; '.join(told)}")
         for name, value in state_dict["average"].items():
             dtype = params[name].dtype
             average |= loaded_tensors("EMA", "average", {name: value}, params, _WIDER.get(dtype, dtype))
@@ -154,7 +152,7 @@ class EMA:
             if self.average_buffers:
                 named |= {n: b for n, b in self.source.named_buffers() if b.is_floating_point() or b.is_complex()}
             return named
-        made = {}
+        made: dict[str, torch.Tensor] = {}
         for index, group in enumerate(self.source.param_groups):
             names = group.get("param_names") or [f"{index}.{k}" for k in range(len(group["params"]))]
             made.update(zip(names, group["params"], strict=True))

@@ -125,15 +125,17 @@ class _Reader:
         self.versions = {"p": 0, "g": 0}
         self.env: dict[str, Expr] = {"p": P0, "g": G0, "t": Step()}
         self.assigns: list[Assign] = []
+        self.within: tuple[ast.Assign, str] | None = None  # the helper being read, and the line that calls it
         try:
-            self.function, self.first_line = _source(self.rule.update)
+            function, self.first_line = _source(self.rule.update)
         except (OSError, TypeError) as error:
             message = f"{self.rule.name}: its source cannot be read ({error}); define the rule in a file"
             raise LanguageError(message) from None
-        if self.function is None:
+        if function is None:
             raise LanguageError(f"{self.rule.name}: a rule is a plain function `def name(p, g, s, h, t)`")
-        if [a.arg for a in self.function.args.args] != ["p", "g", "s", "h", "t"]:
-            raise self.error(self.function, "a rule's arguments are (p, g, s, h, t), in this order")
+        self.function = function
+        if [a.arg for a in function.args.args] != ["p", "g", "s", "h", "t"]:
+            raise self.error(function, "a rule's arguments are (p, g, s, h, t), in this order")
 
     def read(self) -> Program:
         returned = self.block(self.function.body)
@@ -167,12 +169,14 @@ class _Reader:
         if len(node.targets) != 1 or not isinstance(target, ast.Tuple) or not isinstance(call, ast.Call):
             return None
         names = [e.id for e in target.elts if isinstance(e, ast.Name)]
-        function = self.rule.update.__globals__.get(call.func.id) if isinstance(call.func, ast.Name) else None
-        known = inspect.isfunction(function) and not call.keywords and len(names) == len(target.elts)
-        return (names, call, function) if known else None
+        known = getattr(self.rule.update, "__globals__", {})
+        function = known.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        if not inspect.isfunction(function) or call.keywords or len(names) != len(target.elts):
+            return None
+        return names, call, function
 
     def inline(self, at: ast.Assign, names: list[str], call: ast.Call, function: Callable[..., Any]) -> None:
-        read, first_line = _source(function)
+        read, _ = _source(function)
         wanted = [a.arg for a in read.args.args] if read is not None else []
         if read is None or len(wanted) != len(call.args):
             raise self.error(at, f"{function.__name__} takes {len(wanted)} arguments, got {len(call.args)}")
@@ -183,13 +187,13 @@ class _Reader:
                     raise self.error(at, f"{function.__name__} takes the rule's own {name!r}, got `{ast.unparse(given)}`")
             else:
                 inner[name] = self.operand(given)
-        outer, self.env, here, self.first_line = self.env, inner, self.first_line, first_line
+        outer, self.env, self.within = self.env, inner, (at, function.__name__)
         returned = self.block(read.body)
         value = None if returned is None else returned.value
         if not isinstance(value, ast.Tuple) or len(value.elts) != len(names):
             raise self.error(read, f"{function.__name__} must end in a `return` of {len(names)} values")
         values = [self.expr(e) for e in value.elts]
-        self.env, self.first_line = outer, here
+        self.env, self.within = outer, None
         for name, made in zip(names, values, strict=True):
             self.assign(name, made, at)
 
@@ -321,10 +325,11 @@ class _Reader:
         raise self.error(node, f"`if {ast.unparse(node)}` must test options (h.switch, h.on.gate) alone")
 
     def line(self, node: ast.AST) -> int:
-        return self.first_line + int(getattr(node, "lineno", 1)) - 1
+        return self.first_line + int(getattr(self.within[0] if self.within else node, "lineno", 1)) - 1
 
     def error(self, node: ast.AST, message: str) -> LanguageError:
-        return LanguageError(f"rule {self.rule.name}, line {self.line(node)}: {message}")
+        inside = f"in {self.within[1]}: " if self.within else ""
+        return LanguageError(f"rule {self.rule.name}, line {self.line(node)}: {inside}{message}")
 
 
 @lru_cache(maxsize=256)

@@ -37,7 +37,7 @@ class Wrapper(torch.optim.Optimizer):
     # torch.optim.Optimizer has these as attributes; here they are the inner optimizer's.
 
     @property
-    def param_groups(self) -> list[Group]:  # type: ignore[override]
+    def param_groups(self) -> list[Group]:
         return self.optimizer.param_groups
 
     @param_groups.setter
@@ -45,7 +45,7 @@ class Wrapper(torch.optim.Optimizer):
         self.optimizer.param_groups = groups
 
     @property
-    def state(self) -> defaultdict[torch.Tensor, Any]:  # type: ignore[override]
+    def state(self) -> defaultdict[torch.Tensor, Any]:
         return self.optimizer.state
 
     @state.setter
@@ -53,7 +53,7 @@ class Wrapper(torch.optim.Optimizer):
         self.optimizer.state = state
 
     @property
-    def defaults(self) -> dict[str, Any]:  # type: ignore[override]
+    def defaults(self) -> dict[str, Any]:
         return self.optimizer.defaults
 
     @defaults.setter
