@@ -8,9 +8,7 @@ from slalom.core.rule import REGISTRY
 from slalom.engines.printers.latex import latex
 from slalom.engines.printers.tree import program
 
-EVERY = [
-    c for c in vars(slalom.optim).values() if isinstance(c, type) and issubclass(c, RuleOptimizer) and c is not RuleOptimizer
-]
+EVERY = [getattr(slalom.optim, n) for n in slalom.optim.__all__ if hasattr(getattr(slalom.optim, n), "rule")]
 START = (1.0, -2.0, 0.5, 3.0)
 
 
