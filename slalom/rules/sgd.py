@@ -17,7 +17,7 @@ from slalom.core.rule import Hyper, State, rule, switch
     momentum=Hyper(0.0, r"\mu", "share of the velocity that is kept", ge=0, gate=True),
     dampening=Hyper(0.0, r"\tau", "share of the gradient that the velocity leaves out"),
     **weight_decay(),
-    nesterov=switch(False, "step along the gradient plus the kept velocity", needs="momentum"),
+    nesterov=switch(False, "step along the gradient plus the kept velocity", needs="momentum", excludes="dampening"),
     v=State("momentum_buffer", when="momentum"),
 )
 def sgd(p, g, s, h, t):

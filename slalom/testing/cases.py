@@ -50,9 +50,12 @@ def other(hyper: Hyper, value: float | None = None) -> float:
 
 
 def all_changed(rule: Rule, options: Mapping[str, Any]) -> dict[str, float]:
-    """Every hyper at its other value, under these options."""
+    """Every hyper at its other value, under these options; what an option excludes stays as it is."""
+    chosen = [o for k, o in rule.options.items() if isinstance(o, Choice) and options.get(k, o.default) != o.default]
+    excluded = {o.excludes for o in chosen}
     convention = options.get("convention", rule.options["convention"].default if "convention" in rule.options else "")
-    return {k: other(h, h.by_convention.get(convention, h.default)) for k, h in rule.hypers.items()}
+    plain = {k: h.by_convention.get(convention, h.default) for k, h in rule.hypers.items()}
+    return {k: plain[k] if k in excluded else other(h, plain[k]) for k, h in rule.hypers.items()}
 
 
 def option_sets(rule: Rule) -> Iterator[dict[str, Any]]:

@@ -47,8 +47,8 @@ def torch_arguments(settings: Settings) -> tuple[type[torch.optim.Optimizer], di
         elif settings.options[k] != option.default:
             return None
     arguments |= {k: tuple(v[i] for i in sorted(v)) for k, v in parts.items()}
-    if arguments.get("nesterov") and (arguments["momentum"] == 0 or arguments.get("dampening", 0) != 0):
-        return None  # torch.optim.SGD refuses both
+    if arguments.get("nesterov") and arguments["momentum"] == 0:
+        return None  # torch.optim.SGD refuses it
     return cls, arguments
 
 
