@@ -37,7 +37,7 @@ PRELUDE = r"""
 
 static inline T SQUARE(T x) { return x * x; }
 static inline T CUBE(T x) { return x * x * x; }
-static inline T SIGN(T x) { return (T)((x > 0) - (x < 0)); }
+static inline T SIGN(T x) { return x != x ? x : (T)((x > 0) - (x < 0)); }
 static inline T MAXIMUM(T a, T b) { return (a > b || a != a) ? a : b; }
 static inline T MINIMUM(T a, T b) { return (a < b || a != a) ? a : b; }
 static inline T SELECT(int c, T yes, T no) { return c ? yes : no; }
