@@ -64,7 +64,7 @@ def complete(
     for name in missing:
         made = getattr(fresh, name)
         if p.is_complex() and not settings.rule.states[name].scalar:
-            made = torch.view_as_complex(made.contiguous())
+            made = torch.view_as_complex(made if made.stride(-1) == 1 else made.contiguous())
         state[state_key(settings.rule, name)] = made
 
 
