@@ -1,8 +1,9 @@
 """The fused step on the CPU: what a parameter group's compiled step needs, kept from step to step.
 
-A `Plan` sorts a group's parameters into tables, one for each way of storing, each stepped by one call of compiled code, and the rest,
-which take the eager path (`slalom.engines.step`): other dtypes, devices and layouts, subclasses, memory that overlaps.
-Complex numbers are pairs of real ones. Building a plan looks at everything; at every later step it only has to be seen that nothing moved.
+A `Plan` sorts a group's parameters into tables, one for each way of storing, each stepped by one call of compiled code, and
+the rest, which take the eager path (`slalom.engines.step`): other dtypes, devices and layouts, subclasses, memory that
+overlaps. Complex numbers are pairs of real ones. Building a plan looks at everything; at every later step it only has to
+be seen that nothing moved.
 """
 
 from __future__ import annotations
@@ -191,9 +192,7 @@ class Table:
 class Plan:
     """A group's parameters that have a gradient, and how each is stepped; `settings` decides whether it still holds."""
 
-    def __init__(
-        self, settings: Settings, jobs: Sequence[Job], *, differentiable: bool = False, seed: int | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, jobs: Sequence[Job], *, differentiable: bool = False, seed: int | None = None) -> None:
         self.seed = seed
         self.program = settings.program
         self.settings = settings
@@ -223,7 +222,7 @@ class Plan:
         self,
         settings: Settings,
         params: Sequence[Any],
-        grads: Sequence[Any],
+        grads: list[Any],
         state: Mapping[Any, Any],
         seed: int | None = None,
     ) -> bool:

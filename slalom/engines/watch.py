@@ -86,6 +86,4 @@ class Watch:
         `width`: the address of their sizes in bytes.
         """
         h = self._hooks
-        return not self._kernel.take(
-            len(grads), grads, row, width, begin.size, begin.ctypes.data, end.ctypes.data, h.get, h.data
-        )
+        return not self._kernel.take(len(grads), grads, row, width, begin.size, begin.ctypes.data, end.ctypes.data, h.get, h.data)

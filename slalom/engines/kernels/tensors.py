@@ -25,6 +25,7 @@ from slalom.engines.printers.host import HostTape
 from slalom.engines.printers.tree import program
 
 ALIGN = 16  # elements; each tensor starts a multiple of this, so that a cut lies at the start of a vector
+FEW = 16  # rows of coefficients that are computed one by one in Python rather than together in NumPy
 SYMBOLS = ("slalom_read", "slalom_tensors", "slalom_same", "slalom_take")
 
 _FRAME = r"""
@@ -134,7 +135,9 @@ class TensorKernel:
         names, memory = ["p", "g", *self.states], StoredMemory(storage, tuple(settings.rule.states))
         local = ["p", "g", *(f"s{k}" for k in range(len(self.states)))]
         kinds = [memory.kind(name) for name in names]
-        lines = [f"{kind} *{x} = ({kind} *)table[{k} * n + j] + begin;" for k, (x, kind) in enumerate(zip(local, kinds, strict=True))]
+        lines = [
+            f"{kind} *{x} = ({kind} *)table[{k} * n + j] + begin;" for k, (x, kind) in enumerate(zip(local, kinds, strict=True))
+        ]
         if storage.stochastic:
             lines.append(f"const uint64_t key = MIX64(streams[j] + (uint64_t)after[row[j] * k] * {GOLDEN:#x}ULL);")
         pointers = "\n".join(" " * 12 + line for line in lines)
@@ -162,9 +165,7 @@ class TensorKernel:
         The first row of `counts` holds the steps taken before this one, the others the scalar states.
         """
         t, r = counts[0] + 1, counts.shape[1]
-        made = None
-        if r == 1:
-            made = self._tape.one(values, float(t[0]), {k: float(x) for k, x in zip(self.scalars, counts[1:, 0], strict=True)})
+        made = self._few(values, counts) if r <= FEW else None
         if made is None:
             made = self._tape.run(values, t, dict(zip(self.scalars, counts[1:], strict=True)))
         coefficients = np.empty((r, self._count))
@@ -175,6 +176,15 @@ class TensorKernel:
         for k in range(len(self.scalars)):
             after[:, 1 + k] = made[self._coefficients + k]
         return coefficients, after
+
+    def _few(self, values: Mapping[str, Any], counts: NDArray[np.float64]) -> list[Any] | None:
+        made = []
+        for steps, *scalars in counts.T.tolist():
+            row = self._tape.one(values, steps + 1, dict(zip(self.scalars, scalars, strict=True)))
+            if row is None:
+                return None
+            made.append(row)
+        return made[0] if len(made) == 1 else list(zip(*made, strict=True))
 
 
 def threads_for(elements: int) -> int:
