@@ -14,17 +14,19 @@ from torch._compile import _disable_dynamo
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
 from slalom.engines import signature
+from slalom.engines.clipping import clip_factor, largest_norm, norm_of, number
 from slalom.engines.fused import Plan
 from slalom.engines.loading import load
-from slalom.engines.signature import IMPLEMENTATION, Argument
-from slalom.engines.state import complete
+from slalom.engines.rounding import check_rounding, seed_of, stream
+from slalom.engines.signature import ENGINE, IMPLEMENTATION, Argument
+from slalom.engines.state import complete, stored_as
 from slalom.engines.step import Job
 
 Group = dict[str, Any]
 # A hyper of this name is the schedule's factor alone. torch's schedulers leave their peak in the group ("initial_lr", and
 # "max_lr" where the rate first rises), so the factor can be read off; what the user sets multiplies it.
 SCHEDULE = "schedule"
-_SIMPLE = frozenset({float, int, bool, str, type(None)})  # values that are what they were if they are equal
+_SIMPLE = frozenset({float, int, bool, str, type(None), torch.dtype})  # values that are what they were if they are equal
 Params = (
     Iterable[torch.Tensor] | Iterable[Group] | Iterable[tuple[str, torch.Tensor]]
 )  # torch.optim.optimizer.ParamsT, which older releases lack
@@ -38,6 +40,9 @@ class RuleOptimizer(torch.optim.Optimizer):
     """
 
     rule: ClassVar[Rule]
+    grad_norm: torch.Tensor | None = None
+    """The norm of the last step's gradients before they were clipped, after unscaling; None without `clip_grad_norm`."""
+    _step_supports_amp_scaling = True  # torch.amp.GradScaler then sets grad_scale and found_inf, and leaves the rest to step()
     _arguments: ClassVar[tuple[Argument, ...]]
     _given: frozenset[str]
 
@@ -65,6 +70,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         self._use_convention(defaults, self._given)
         self._settings_of(defaults)
         super().__init__(params, defaults)
+        check_rounding(type(self).__name__, self.param_groups, differentiable=defaults["differentiable"])
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds a group, its hypers checked; what it does not give is the constructor's.
@@ -82,6 +88,15 @@ class RuleOptimizer(torch.optim.Optimizer):
                     param_group.setdefault(a.name, fresh[a.name])
             self._settings_of(self.defaults | param_group, self._where(len(self.param_groups)))
         super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        try:
+            for p in group["params"]:
+                stored_as(p, group["state_dtype"])
+            largest_norm(type(self).__name__, self.param_groups)
+        except BadValueError:
+            self.param_groups.pop()
+            raise
+        seed_of(group)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step along the gradients as they are; parameters without one are left out.
@@ -98,10 +113,20 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     @_disable_dynamo  # torch.compiler.disable would load the whole compiler when Slalom is imported
     def _step_groups(self) -> None:
+        found_inf, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
+        if found_inf is not None and number(found_inf):  # as if the step had not been called: no state is made
+            return
         # Every group is read before the first is stepped, so an error leaves all as it was.
+        largest = largest_norm(type(self).__name__, self.param_groups)
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
+        factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
+        if largest is not None:
+            rest = [job.g for plan, *_ in work for job in plan.rest]
+            norm = norm_of(rest, sum(plan.square_sum() for plan, *_ in work)) * factor
+            self.grad_norm = norm.detach()
+            factor = clip_factor(norm, largest) * factor
         for plan, settings, values, group in work:
-            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
+            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"], factor=factor)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
@@ -126,10 +151,11 @@ class RuleOptimizer(torch.optim.Optimizer):
         if len(grads) != len(params):
             params = [p for p in params if p.grad is not None]
         plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
-        known = plans.get(index)
-        if known is not None and known.fits(settings, params, grads, self.state):
+        known, seed = plans.get(index), seed_of(group)
+        if known is not None and known.fits(settings, params, grads, self.state, seed):
             return known, settings, values
-        made = Plan(settings, self._jobs(group, settings, values), differentiable=self.defaults["differentiable"])
+        jobs = self._jobs(group, settings, values, seed)
+        made = Plan(settings, jobs, differentiable=self.defaults["differentiable"], seed=seed)
         plans.pop(index, None)
         if not made.rest:
             plans[index] = made
@@ -149,9 +175,9 @@ class RuleOptimizer(torch.optim.Optimizer):
         found: tuple[Settings, dict[str, Any]] = held[index][1]
         return found
 
-    def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any]) -> list[Job]:
+    def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any], seed: int | None) -> list[Job]:
         jobs = []
-        for p in group["params"]:
+        for position, p in enumerate(group["params"]):
             g = p.grad
             if g is None:
                 continue
@@ -160,8 +186,8 @@ class RuleOptimizer(torch.optim.Optimizer):
                     f"{type(self).__name__}: the gradient of a parameter of shape {tuple(p.shape)} must be dense, got "
                     f"{g.layout}; use sparse=False in the layer, or p.grad = p.grad.to_dense() before the step"
                 )
-            complete(self.state[p], settings, values, p)
-            jobs.append(Job(p, g, self.state[p]))
+            complete(self.state[p], settings, values, p, group["state_dtype"])
+            jobs.append(Job(p, g, self.state[p], None if seed is None else stream(seed, position)))
         return jobs
 
     def _settings_of(self, group: Group, where: str = "") -> tuple[Settings, dict[str, Any]]:
@@ -182,8 +208,8 @@ class RuleOptimizer(torch.optim.Optimizer):
             elif a.is_option:
                 options[a.name] = value
             elif not a.names:
-                if not isinstance(value, bool):
-                    raise BadValueError(f"{name}: {a.name} must be True or False, got {value!r}{where}")
+                if not ENGINE[a.name].admits(value):
+                    raise BadValueError(f"{name}: {a.name} must be {ENGINE[a.name].allowed}, got {value!r}{where}")
             elif not a.fits(value):
                 raise BadValueError(f"{name}: {a.name} must be {len(a.names)} numbers, got {value!r}{where}")
             else:
