@@ -20,6 +20,7 @@ from torch.autograd.graph import increment_version
 
 from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
+from slalom.engines import device
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.tensors import ALIGN, TensorKernel, tensor_kernel, threads_for
 from slalom.engines.printers.tree import LanguageError
@@ -113,6 +114,10 @@ class Table:
         self._gradients = gradients
         return True
 
+    def hypers(self, settings: Settings, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Which of a step's hypers its kernel takes: numbers, whatever they were given as."""
+        return settings.values
+
     def step(self, values: Mapping[str, float], maximize: bool) -> None:
         """Steps all its parameters in place, their counts and scalar states too."""
         kernel, n, told = self.kernel, len(self.params), self._told
@@ -173,11 +178,20 @@ class Plan:
             self.rest = list(jobs)
             return
         fit: dict[torch.dtype, list[int]] = {}
+        on_cuda: list[int] = []
         for k, job in enumerate(jobs):
-            if fusible(job, settings):
-                fit.setdefault(job.p.dtype, []).append(k)
-            else:
+            if not fusible(job, settings):
                 self.rest.append(job)
+            elif device.on_cuda(job.p):
+                on_cuda.append(k)
+            else:
+                fit.setdefault(job.p.dtype, []).append(k)
+        if on_cuda:
+            from slalom.engines.fused_cuda import cuda_tables
+
+            made, left = cuda_tables(settings, jobs, on_cuda)
+            self.tables += made
+            self.rest += [jobs[k] for k in left]
         for dtype, index in fit.items():
             chosen = [jobs[k] for k in index]
             kernel = kernel_of(settings, dtype)
@@ -201,7 +215,7 @@ class Plan:
     def step(self, settings: Settings, values: Mapping[str, Any], *, maximize: bool, differentiable: bool) -> None:
         """One step of every parameter, in place."""
         for table in self.tables:
-            table.step(settings.values, maximize)
+            table.step(table.hypers(settings, values), maximize)
         if self.rest:
             update(settings, values, self.rest, maximize=maximize, differentiable=differentiable)
 
@@ -212,9 +226,11 @@ def alike(p: torch.Tensor, x: torch.Tensor) -> bool:
 
 
 def fusible(job: Job, settings: Settings) -> bool:
-    """Whether compiled code may step this parameter: plain CPU memory, of one form and dtype throughout."""
+    """Whether compiled code may step this parameter: plain memory of one device, of one form and dtype throughout."""
     p = job.p
-    if type(p) not in _PLAIN or p.layout != torch.strided or p.device.type != "cpu" or p.dtype not in _DTYPES:
+    if p.device.type != "cpu" and not device.on_cuda(p):
+        return False
+    if type(p) not in _PLAIN or p.layout != torch.strided or p.dtype not in _DTYPES:
         return False
     if torch._C._functorch.is_functorch_wrapped_tensor(p) or p.is_neg() or not isinstance(job.state, dict):
         return False
@@ -226,7 +242,9 @@ def fusible(job: Job, settings: Settings) -> bool:
     for name, declared in settings.states.items():
         others.append((job.state[state_key(settings.rule, name)], declared.scalar))
     for x, scalar in others:
-        if type(x) not in _PLAIN or x.layout != torch.strided or x.device.type != "cpu" or x.is_neg():
+        if type(x) not in _PLAIN or x.layout != torch.strided or x.is_neg():
+            return False
+        if x.device != p.device and not (x is job.state["step"] and x.device.type == "cpu"):
             return False
         if scalar and (x.dtype not in _DTYPES or x.numel() != 1):
             return False

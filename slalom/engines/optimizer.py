@@ -13,7 +13,7 @@ from torch._compile import _disable_dynamo
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
-from slalom.engines import signature
+from slalom.engines import device, signature
 from slalom.engines.fused import Plan
 from slalom.engines.loading import load
 from slalom.engines.signature import IMPLEMENTATION, Argument
@@ -189,7 +189,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             else:
                 for hyper, x in a.split(value).items():
                     values[hyper], numbers[hyper] = self._number(a.label(hyper), hyper, x, where)
-                    gates[hyper] = isinstance(x, torch.Tensor) and x.requires_grad
+                    gates[hyper] = isinstance(values[hyper], torch.Tensor)  # which may become another
         if SCHEDULE in values and "initial_lr" in group:
             factor = float(group["lr"]) / (max(float(group["initial_lr"]), float(group.get("max_lr", 0.0))) or 1.0)
             values[SCHEDULE], numbers[SCHEDULE] = values[SCHEDULE] * factor, numbers[SCHEDULE] * factor
@@ -205,8 +205,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         if isinstance(value, torch.Tensor):
             if value.numel() != 1 or value.is_complex() or value.dtype == torch.bool:
                 raise BadValueError(f"{said} a number or a tensor of one, got {value.dtype} of shape {tuple(value.shape)}{where}")
-            number = float(value.detach())
-            value = value.reshape(()) if value.requires_grad else number
+            number = self._read(value)
+            value = value.reshape(()) if value.requires_grad or device.on_cuda(value) else number
         elif isinstance(value, bool) or not hasattr(value, "__float__"):
             raise BadValueError(f"{said} a number in {allowed.allowed}, got {value!r}{where}")
         else:
@@ -214,6 +214,18 @@ class RuleOptimizer(torch.optim.Optimizer):
         if not allowed.admits(number):
             raise BadValueError(f"{said} in {allowed.allowed}, got {number!r}{where}")
         return value, number
+
+    def _read(self, value: torch.Tensor) -> float:
+        """The tensor's number. One on a CUDA device is read once, when it is first seen: later it is read there, by the step."""
+        if not device.on_cuda(value):
+            return float(value.detach())
+        seen: list[tuple[torch.Tensor, float]] = self.__dict__.setdefault("_read_once", [])
+        for tensor, number in seen:
+            if tensor is value:
+                return number
+        seen.append((value, float(value.detach())))
+        del seen[:-32]  # of a program that makes a new tensor for every step
+        return seen[-1][1]
 
     def _use_convention(self, group: Group, given: Iterable[str]) -> None:
         # A default that sources disagree on follows the convention, unless the user gave a value.
