@@ -18,7 +18,7 @@ from slalom.core.rule import Settings
 from slalom.engines.fused import Table
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.cuda.driver import DriverError
-from slalom.engines.kernels.cuda.gpu import Gpu, gpu
+from slalom.engines.kernels.cuda.gpu import gpu
 from slalom.engines.kernels.cuda.kernel import CudaKernel, CudaStep, cuda_kernel
 from slalom.engines.kernels.cuda.source import STORED
 from slalom.engines.printers.tree import LanguageError
@@ -43,17 +43,17 @@ def stored_on(job: Job, settings: Settings) -> dict[str, torch.dtype] | None:
     return stored
 
 
-def kernel_on(settings: Settings, stored: Mapping[str, torch.dtype], where: Gpu) -> CudaKernel | None:
+def kernel_on(settings: Settings, stored: Mapping[str, torch.dtype], where: torch.device) -> CudaKernel | None:
     """The compiled kernels, or None where there are none: without NVRTC that is said once a device."""
     try:
-        return cuda_kernel(settings, stored, where)
+        return cuda_kernel(settings, stored, gpu(where))
     except LanguageError:
         return None
     except (NoCompilerError, DriverError, StoreError) as error:
-        if where.device not in _warned:
-            _warned.add(where.device)
+        if where not in _warned:
+            _warned.add(where)
             warnings.warn(
-                f"slalom.optim steps without compiled code on {where.device}, several times slower: {error}",
+                f"slalom.optim steps without compiled code on {where}, several times slower: {error}",
                 RuntimeWarning,
                 stacklevel=6,
             )
@@ -76,6 +76,15 @@ class CudaTable(Table):
     def step(self, values: Mapping[str, Any], maximize: bool) -> None:
         """Steps all its parameters in place, their counts and scalar states too."""
         self.advance(values, -1.0 if maximize else 1.0)
+
+    @property
+    def sums(self) -> int:
+        """How many numbers `squares` writes."""
+        return self._step.sums
+
+    def squares(self, out: torch.Tensor) -> None:
+        """Writes sums of the squares of the gradients that `fits` has seen last to `out`; see `CudaStep.squares`."""
+        self._step.squares(self._gradients, out)
 
     def advance(
         self, values: Mapping[str, Any], factor: float, grad_scale: torch.Tensor | None = None,
@@ -102,8 +111,7 @@ def cuda_tables(settings: Settings, jobs: Sequence[Job], index: Sequence[int]) -
     made = []
     for (device, *stored), at in fit.items():
         chosen = [jobs[k] for k in at]
-        where = gpu(device)
-        kernel = None if where is None else kernel_on(settings, dict(stored), where)
+        kernel = kernel_on(settings, dict(stored), device)
         table = None if kernel is None else CudaTable(kernel, settings, chosen, at)
         if table is None or table.overlaps_itself() or not table.fits([job.g for job in chosen]):
             rest += at

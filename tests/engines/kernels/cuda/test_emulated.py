@@ -1,0 +1,44 @@
+"""The CUDA step, played by the processor, against the eager path: every rule and option, chunk edges, dtypes, counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from slalom.engines import fused_cuda
+from slalom.engines.kernels.cuda.source import CHUNK
+from slalom.testing.cases import Case
+from tests.engines.kernels.cuda.emulation import Emulated
+from tests.engines.test_fused import CASES, CLASSES, SHAPES, given, parameters, plans, train
+
+PRINTABLE = [name for name in CLASSES if name != "windowed_adadelta"]
+EDGES = [(CHUNK,), (CHUNK - 1,), (CHUNK + 1,), (2 * CHUNK + 3,), (0,), (3,)]
+
+
+def error(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:
+    """The largest difference, relative to the larger of 1 and the largest number of its tensor."""
+    assert found.keys() == expected.keys()
+    worst = 0.0
+    for key, value in expected.items():
+        assert found[key].dtype == value.dtype
+        assert found[key].shape == value.shape
+        if value.numel():
+            worst = max(worst, float((found[key] - value).abs().max() / value.abs().max().clamp(min=1)))
+    return worst
+
+
+def both(monkeypatch: pytest.MonkeyPatch, *args: Any, **kwargs: Any) -> float:
+    with monkeypatch.context() as patch:
+        patch.setattr(fused_cuda, "kernel_on", lambda *a: None)
+        expected = train(*args, **kwargs)
+    return error(train(*args, **kwargs), expected)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.rule.name}-{c}")
+def test_every_rule_and_option_in_float64(case: Case, played: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    cls, options = CLASSES[case.rule.name], given(case)
+    before = played.launches()
+    assert both(monkeypatch, lambda params: cls(params, **options), SHAPES, steps=20, late=2) <= 1e-12
+    assert (played.launches() > before) == (case.rule.name in PRINTABLE)
