@@ -8,45 +8,32 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.autograd.graph import increment_version
 
 from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
-from slalom.engines.fused import Table
+from slalom.engines.fused import Plan, Table
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.cuda.driver import DriverError
 from slalom.engines.kernels.cuda.gpu import gpu
 from slalom.engines.kernels.cuda.kernel import CudaKernel, CudaStep, cuda_kernel
-from slalom.engines.kernels.cuda.source import STORED
+from slalom.engines.kernels.storage import Storage
+from slalom.engines.kernels.tensors import TensorKernel
 from slalom.engines.printers.tree import LanguageError
-from slalom.engines.state import state_key
 from slalom.engines.step import Job
 
 _warned: set[torch.device] = set()
 
 
-def stored_on(job: Job, settings: Settings) -> dict[str, torch.dtype] | None:
-    """How the job's parameter, gradient and states are stored on the parameter's device; None where a kernel cannot read it."""
-    p = job.p
-    stored = {"p": p.dtype, "g": job.g.dtype}
-    others = [job.g]
-    for name, declared in settings.states.items():
-        x = job.state[state_key(settings.rule, name)]
-        others.append(x)
-        if not declared.scalar:
-            stored[name] = x.dtype
-    if any(x.device != p.device for x in others) or not set(stored.values()) <= STORED.keys():
-        return None
-    return stored
-
-
-def kernel_on(settings: Settings, stored: Mapping[str, torch.dtype], where: torch.device) -> CudaKernel | None:
-    """The compiled kernels, or None where there are none: without NVRTC that is said once a device."""
+def cuda_table(
+    settings: Settings, storage: Storage, where: torch.device, jobs: Sequence[Job], index: Sequence[int]
+) -> CudaTable | None:
+    """The table of these jobs on a device, or None where there are no kernels: without NVRTC that is said once a device."""
     try:
-        return cuda_kernel(settings, stored, gpu(where))
+        kernel = cuda_kernel(settings, storage, gpu(where))
     except LanguageError:
         return None
     except (NoCompilerError, DriverError, StoreError) as error:
@@ -58,24 +45,32 @@ def kernel_on(settings: Settings, stored: Mapping[str, torch.dtype], where: torc
                 stacklevel=6,
             )
         return None
+    return CudaTable(kernel, settings, jobs, index)
 
 
 class CudaTable(Table):
     """Parameters of one device and dtype as a table of pointers."""
 
     def __init__(self, kernel: CudaKernel, settings: Settings, jobs: Sequence[Job], index: Sequence[int]) -> None:
-        _counts_to(kernel.gpu.device, jobs)
-        super().__init__(kernel, settings, jobs, index)
-        self.cuda = kernel
-        self._step = CudaStep(kernel, self._table[[0, *range(2, len(self._table))]], self._numbers, self._wide, self._sizes)
+        self.where = kernel.gpu.device
+        _counts_to(self.where, jobs)
+        super().__init__(cast(TensorKernel, kernel), settings, jobs, index)  # it reads storage, states and scalars alone
+        table = self._table[[0, *range(2, len(self._table))]]
+        self._step = CudaStep(kernel, table, self._numbers, self._wide, self._sizes, self._streams)
 
     def hypers(self, settings: Settings, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The hypers as they were given: tensors on the device are read there."""
         return values
 
-    def step(self, values: Mapping[str, Any], maximize: bool) -> None:
-        """Steps all its parameters in place, their counts and scalar states too."""
-        self.advance(values, -1.0 if maximize else 1.0)
+    def square_sum(self) -> float:
+        """The sum of the squares of the gradients that `fits` has seen last; waits for the device."""
+        room = torch.zeros(self.sums, dtype=torch.float64, device=self.params[0].device)
+        self.squares(room)
+        return float(room.sum())
+
+    def step(self, values: Mapping[str, Any], factor: float) -> None:
+        """Steps all its parameters in place, their counts and scalar states too; gradients are multiplied by `factor`."""
+        self.advance(values, factor)
 
     @property
     def sums(self) -> int:
@@ -98,26 +93,29 @@ class CudaTable(Table):
         return info
 
 
-def cuda_tables(settings: Settings, jobs: Sequence[Job], index: Sequence[int]) -> tuple[list[CudaTable], list[int]]:
-    """Tables for these of the jobs, which are on CUDA devices, and those of them that have to be stepped otherwise."""
-    fit: dict[tuple[Any, ...], list[int]] = {}
-    rest = []
-    for k in index:
-        stored = stored_on(jobs[k], settings)
-        if stored is None:
-            rest.append(k)
-        else:
-            fit.setdefault((jobs[k].p.device, *stored.items()), []).append(k)
-    made = []
-    for (device, *stored), at in fit.items():
-        chosen = [jobs[k] for k in at]
-        kernel = kernel_on(settings, dict(stored), device)
-        table = None if kernel is None else CudaTable(kernel, settings, chosen, at)
-        if table is None or table.overlaps_itself() or not table.fits([job.g for job in chosen]):
-            rest += at
-        else:
-            made.append(table)
-    return made, rest
+def step_together(
+    where: torch.device, work: Sequence[tuple[Plan, Settings, Mapping[str, Any], Mapping[str, Any]]],
+    grad_scale: torch.Tensor | None, found_inf: torch.Tensor | None, largest: float | None,
+) -> torch.Tensor | None:  # fmt: skip
+    """Steps every group of an optimizer whose parameters are all in tables on one device; nothing waits for it.
+
+    `work`: plan, settings, hypers and parameter group. Returns the norm of all gradients after unscaling, on the device,
+    where they are to be clipped to the norm `largest`.
+    """
+    jobs = [(table, values, group) for plan, _, values, group in work for table in plan.tables]
+    tables: list[CudaTable] = [table for table, *_ in jobs if isinstance(table, CudaTable)]
+    scale, skip = (None if x is None else x.detach().to(where, torch.float32) for x in (grad_scale, found_inf))
+    sums = None
+    if largest is not None:
+        sums = torch.zeros(sum(table.sums for table in tables), dtype=torch.float64, device=where)
+        begin = 0
+        for table in tables:
+            table.squares(sums[begin : begin + table.sums])
+            begin += table.sums
+    for table, (_, values, group) in zip(tables, jobs, strict=True):
+        sign = -1.0 if group["maximize"] else 1.0
+        info = table.advance(values, sign, scale, skip, sums, float("inf") if largest is None else largest)
+    return None if largest is None else info[1].clone()
 
 
 def _counts_to(device: torch.device, jobs: Sequence[Job]) -> None:

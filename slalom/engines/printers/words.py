@@ -6,7 +6,7 @@ from __future__ import annotations
 WORDS = r"""
 INLINE T SQUARE(T x) { return x * x; }
 INLINE T CUBE(T x) { return x * x * x; }
-INLINE T SIGN(T x) { return (T)((x > 0) - (x < 0)); }
+INLINE T SIGN(T x) { return x != x ? x : (T)((x > 0) - (x < 0)); }
 INLINE T MAXIMUM(T a, T b) { return (a > b || a != a) ? a : b; }
 INLINE T MINIMUM(T a, T b) { return (a < b || a != a) ? a : b; }
 INLINE T SELECT(int c, T yes, T no) { return c ? yes : no; }

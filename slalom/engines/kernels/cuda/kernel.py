@@ -21,6 +21,7 @@ from slalom.core.rule import Settings
 from slalom.engines.kernels.cuda.driver import Launch
 from slalom.engines.kernels.cuda.gpu import Gpu
 from slalom.engines.kernels.cuda.source import BLOCK, CHUNK, FILL, KERNELS, MOST_SUMS, Words, cuda_source, hypers_type
+from slalom.engines.kernels.storage import Storage
 
 _READ = {torch.float32: 0, torch.float64: 1}  # tensors that a kernel reads a hyper from, and whether they are double
 _captured: list[Space] = []  # a graph replays with these addresses, and nothing says when it is gone: a few KB a capture
@@ -31,15 +32,15 @@ class CaptureError(SlalomError, RuntimeError):
 
 
 class CudaKernel:
-    """The kernels of one program for tensors `stored` so ("p", "g" and the states by name), loaded on one device.
+    """The kernels of one program for one way of storing, loaded on one device.
 
     `states`: the matrices' names in the order of the table; `scalars`: the states that are one number a tensor. Raises
     LanguageError for a rule that does not print as C, NoCompilerError without NVRTC, StoreError for an unsafe store.
     """
 
-    def __init__(self, settings: Settings, stored: Mapping[str, torch.dtype], gpu: Gpu) -> None:
-        self.source = cuda_source(settings, stored)
-        self.dtype, self.stored, self.gpu = stored["p"], stored, gpu
+    def __init__(self, settings: Settings, storage: Storage, gpu: Gpu) -> None:
+        self.source = cuda_source(settings, storage)
+        self.storage, self.gpu = storage, gpu
         self.states, self.scalars, self.hypers = self.source.states, self.source.scalars, self.source.hypers
         self.hypers_type = hypers_type(max(1, len(self.hypers)))
         if gpu.capturing():
@@ -56,11 +57,11 @@ class CudaKernel:
 _made: dict[tuple[Any, ...], CudaKernel] = {}
 
 
-def cuda_kernel(settings: Settings, stored: Mapping[str, torch.dtype], gpu: Gpu) -> CudaKernel:
+def cuda_kernel(settings: Settings, storage: Storage, gpu: Gpu) -> CudaKernel:
     """The kernel of these settings' program, made once a process and device."""
-    key = (settings.rule, settings.program, tuple(stored.items()), gpu.device)
+    key = (settings.rule, settings.program, storage, gpu.device)
     if key not in _made:
-        _made[key] = CudaKernel(settings, stored, gpu)
+        _made[key] = CudaKernel(settings, storage, gpu)
     return _made[key]
 
 
@@ -69,7 +70,7 @@ class Layout:
 
     def __init__(
         self, kernel: CudaKernel, table: NDArray[np.int64], numbers: NDArray[np.int64], wide: NDArray[np.uint8],
-        sizes: NDArray[np.int64],
+        sizes: NDArray[np.int64], streams: NDArray[np.uint64],
     ) -> None:  # fmt: skip
         if kernel.gpu.capturing():
             raise CaptureError(
@@ -83,20 +84,23 @@ class Layout:
         begin = (np.arange(which.size, dtype=np.int64) - first) * CHUNK
         self.chunks = which.size
         self.tensors = [torch.from_numpy(np.ascontiguousarray(x)).to(kernel.gpu.device) for x in
-                        (table, numbers, wide, sizes, which, begin)]  # fmt: skip
-        self.table, self.numbers, self.wide, self.sizes, self.which, self.begin = (x.data_ptr() for x in self.tensors)
+                        (table, numbers, wide, sizes, which, begin, streams.view(np.int64))]  # fmt: skip
+        at = [x.data_ptr() for x in self.tensors]
+        self.table, self.numbers, self.wide, self.sizes, self.which, self.begin, self.streams = at
 
 
 class Space:
     """What a step writes on its way, and its launches: one for eager steps, and one for each graph that captures one."""
 
     def __init__(self, kernel: CudaKernel, layout: Layout) -> None:
-        n, on = layout.n, {"device": kernel.gpu.device}
-        grads = torch.empty(n, dtype=torch.int64, **on)
-        coefficients = torch.empty(n * kernel.source.coefficients, dtype=kernel.source.compute, **on)
-        info = torch.zeros(2, dtype=torch.float64, **on)
+        n, where = layout.n, kernel.gpu.device
+        grads = torch.empty(n, dtype=torch.int64, device=where)
+        coefficients = torch.empty(n * kernel.source.coefficients, dtype=kernel.source.compute, device=where)
+        info = torch.zeros(2, dtype=torch.float64, device=where)
         self.tensors = [grads, coefficients, info]
-        self.layout, self.info, self.grads = layout, info, grads.data_ptr()
+        self.layout = layout  # whose memory a graph goes on reading
+        self.info: torch.Tensor = info
+        self.grads = grads.data_ptr()
         self.filled: list[int] = []
         self.held: list[torch.Tensor] = []  # what the last step read
         at, number, real = ctypes.c_uint64, ctypes.c_int, ctypes.c_double
@@ -111,7 +115,7 @@ class Space:
         ])  # fmt: skip
         self.step = kernel.launch("slalom_step", [
             number(n), at(layout.which), at(layout.begin), at(layout.sizes), at(layout.table), at(self.grads),
-            at(coefficients.data_ptr()), at(info.data_ptr()), at(),
+            at(layout.numbers), at(layout.wide), at(layout.streams), at(coefficients.data_ptr()), at(info.data_ptr()), at(),
         ])  # fmt: skip
 
 
@@ -119,15 +123,17 @@ class CudaStep:
     """A step of one kernel over fixed tensors.
 
     `table`: addresses [1 + states, n] of p and the states; `numbers`: [1 + scalars, n] of the counts (of steps taken) and
-    scalar states, each a float32 or, where `wide`, a float64 on the device; `sizes`: elements [n].
+    scalar states, each a float32 or, where `wide`, a float64 on the device; `sizes`: elements [n]; `streams`: where the
+    random bits of stochastic rounding come from [n] (`slalom.engines.rounding`).
     """
 
     def __init__(
         self, kernel: CudaKernel, table: NDArray[np.int64], numbers: NDArray[np.int64], wide: NDArray[np.uint8],
-        sizes: NDArray[np.int64],
+        sizes: NDArray[np.int64], streams: NDArray[np.uint64] | None = None,
     ) -> None:  # fmt: skip
         self.kernel = kernel
-        self._layout = Layout(kernel, table, numbers, wide, sizes)
+        streams = np.zeros(sizes.size, np.uint64) if streams is None else streams
+        self._layout = Layout(kernel, table, numbers, wide, sizes, streams)
         self._eager = Space(kernel, self._layout)
         self._capture: Space | None = None
         self._stream = kernel.gpu.stream()
@@ -138,7 +144,7 @@ class CudaStep:
         with self.kernel.gpu.current():
             stream = self.kernel.gpu.stream()
             space = self._space(gradients, stream)
-            space.held = [out]
+            space.held.append(out)
             space.squares.arguments[-1].value = out.data_ptr()
             if self.sums:
                 space.squares(self.sums, stream)
@@ -153,20 +159,21 @@ class CudaStep:
         GradScaler's; where `found_inf` is not 0, nothing changes, counts included. `sums`: what `squares` wrote, of all
         tensors that are clipped together. Returns, on the device, `[factor on the gradients, norm before clipping]`.
         """
-        kernel = self.kernel
-        with kernel.gpu.current():
-            stream = kernel.gpu.stream()
-            space = self._space(gradients, stream)
+        kernel, gpu = self.kernel, self.kernel.gpu
+        with gpu.current():
+            stream = gpu.stream()
+            space = self._capture if self._capture is not None and gpu.capturing() else self._space(gradients, stream)
+            self._capture = None
             held = [x for x in (grad_scale, found_inf, sums) if x is not None]
             for k, name in enumerate(kernel.hypers):
                 value = hypers[name]
-                if isinstance(value, torch.Tensor) and value.device == kernel.gpu.device:
+                if isinstance(value, torch.Tensor) and value.device == gpu.device:
                     value = value.detach() if value.dtype in _READ else value.detach().double()
                     held.append(value)
                     space.hypers.at[k], space.hypers.wide[k] = value.data_ptr(), _READ[value.dtype]
                 else:
                     space.hypers.value[k], space.hypers.at[k] = float(value), 0
-            space.held = [*space.held, *held] if space is self._capture else held
+            space.held = [*space.held, *held] if gpu.capturing() else held
             told = space.prepare.arguments
             told[4].value = sign
             told[5].value = 0 if grad_scale is None else grad_scale.data_ptr()
@@ -184,10 +191,8 @@ class CudaStep:
         space = self._eager
         if gpu.capturing():
             # An address that a graph writes is not known to be there before a replay, nor after one: each has its own.
-            if self._capture is None or self._capture.filled != gradients:
-                self._capture = Space(self.kernel, self._layout)
-                _captured.append(self._capture)
-            space = self._capture
+            space = self._capture = Space(self.kernel, self._layout)
+            _captured.append(space)
         else:
             self._capture = None
             if stream != self._stream:

@@ -53,7 +53,7 @@ class Nvrtc:
         return f"compute_{older[-1]}"
 
     def compile(self, source: str, target: str) -> bytes:
-        """The image (cubin for "sm_90", PTX for "compute_90") of a translation unit; NoCompilerError with the compiler's words."""
+        """The image (cubin for "sm_90", PTX for "compute_90") of a source; NoCompilerError with the compiler's words."""
         library, made = self._library, ctypes.c_void_p()
         self._check(library.nvrtcCreateProgram(ctypes.byref(made), source.encode(), b"slalom.cu", 0, None, None))
         try:

@@ -17,13 +17,13 @@ compiler's flag), correctly rounded division and root; numbers differ from the C
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from slalom.core.rule import Settings
 from slalom.engines.kernels.source import state_order
+from slalom.engines.kernels.storage import GOLDEN, HASH, Storage, StoredMemory
 from slalom.engines.printers.c import CBody, c_body, power_text, state_name
 from slalom.engines.printers.host import HostTape
 from slalom.engines.printers.tape import tape_lines
@@ -35,7 +35,7 @@ BLOCK = 256  # threads of a block
 FILL = 480  # words of one fill: with the rest within the 4096 bytes of arguments that every driver takes
 MOST_SUMS = 1024  # blocks of slalom_squares, whatever the device, so that the sum is the same on all
 KERNELS = ("slalom_fill", "slalom_squares", "slalom_prepare", "slalom_step")
-STORED = {torch.float32: "float", torch.float64: "double", torch.bfloat16: "bfloat", torch.float16: "half"}
+TYPE = {torch.float32: "float", torch.float64: "double", torch.bfloat16: "bfloat", torch.float16: "half"}
 
 _FRAME = r"""
 #define INLINE static __device__ __forceinline__
@@ -80,6 +80,16 @@ INLINE void put(half &to, T x) { to.bits = float_to_half((float)x); }
 INLINE void put(bfloat &to, T x) { /* to nearest, ties to even, as torch */
     const unsigned bits = __float_as_uint((float)x);
     to.bits = x != x ? 0x7fc0 : (unsigned short)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+#define uint32_t unsigned
+#define uint64_t unsigned long long
+@HASH@
+/* Stochastic rounding to bfloat16: random bits below those that are kept, then a cut; still as T, which put then keeps. */
+INLINE T CHANCE(T x, uint32_t bits) {
+    const unsigned word = __float_as_uint((float)x);
+    const bool finite = (word & 0x7f800000) != 0x7f800000;
+    return finite ? (T)__uint_as_float((word + (bits & 0xffff)) & 0xffff0000) : x;
 }
 
 /* W numbers from base on; those beyond size are 0. WHOLE: all are there, and aligned. */
@@ -175,7 +185,8 @@ template <bool WHOLE> INLINE void elements(@ARGUMENTS@, int base, int size) {
 }
 
 KERNEL slalom_step(int n, const int *which, const word *from, const word *sizes, const word *table, const word *grads,
-                   const T *coef, const double *info, const float *found_inf) {
+                   const word *numbers, const unsigned char *wide, const word *streams, const T *coef, const double *info,
+                   const float *found_inf) {
     if (found_inf && *found_inf != 0) return;
     const int j = which[blockIdx.x];
     const word begin = from[blockIdx.x];
@@ -205,7 +216,7 @@ class CudaSource:
 class Words(ctypes.Structure):
     """The argument of slalom_fill."""
 
-    _fields_ = [("x", ctypes.c_uint64 * FILL)]  # noqa: RUF012
+    _fields_ = [("x", ctypes.c_uint64 * FILL)]
 
 
 def hypers_type(count: int) -> type[ctypes.Structure]:
@@ -214,15 +225,15 @@ def hypers_type(count: int) -> type[ctypes.Structure]:
     return type("Hypers", (ctypes.Structure,), {"_fields_": fields})
 
 
-def cuda_source(settings: Settings, stored: Mapping[str, torch.dtype]) -> CudaSource:
-    """The source of these settings' program, and how "p", "g" and each state that is no scalar are `stored`.
+def cuda_source(settings: Settings, storage: Storage) -> CudaSource:
+    """The source of these settings' program for one way of storing.
 
     Raises LanguageError for a rule with a windowed state.
     """
     made = program(settings)
     body = c_body(made)
     tape = HostTape(made, [*body.coefficients, *(made.states[name] for name in made.scalar_states)])
-    compute = torch.float64 if torch.float64 in stored.values() else torch.float32
+    compute, memory = storage.compute, StoredMemory(storage, tuple(settings.rule.states))
     states, scalars = state_order(body), made.scalar_states
     hypers = [name for _, kind, name in tape.inputs if kind == "hyper"]
     rows = max(1, len(body.coefficients))
@@ -246,9 +257,9 @@ def cuda_source(settings: Settings, stored: Mapping[str, torch.dtype]) -> CudaSo
     name_of = {torch.float32: "float32", torch.float64: "float64"}[compute]
     for key, value in {
         "CHUNK": str(CHUNK), "BLOCK": str(BLOCK), "FILL": str(FILL), "NCOEF": str(rows), "NHYPER": str(max(1, len(hypers))),
-        "NNUMBER": str(1 + len(scalars)), "W": "2" if compute == torch.float64 else "4", "T": STORED[compute],
-        "GRADIENT": STORED[stored["g"]], "MATH": MATH[name_of], "WORDS": WORDS, "POWERS": _powers(body),
-        "TAPE": _indented(lines, 4), **_element(body, states, stored),
+        "NNUMBER": str(1 + len(scalars)), "W": "2" if compute == torch.float64 else "4", "T": TYPE[compute],
+        "GRADIENT": TYPE[storage.g], "MATH": MATH[name_of], "WORDS": WORDS, "POWERS": _powers(body),
+        "TAPE": _indented(lines, 4), "HASH": HASH.replace("static inline", "INLINE"), **_element(body, states, memory),
     }.items():  # fmt: skip
         text = text.replace(f"@{key}@", value)
     title = f"{settings.rule.name}: {settings.program!r}".replace("*/", "* /")
@@ -266,31 +277,41 @@ def _powers(body: CBody) -> str:
     return "\n".join(lines)
 
 
-def _element(body: CBody, states: list[str], stored: Mapping[str, torch.dtype]) -> dict[str, str]:
+def _element(body: CBody, states: list[str], memory: StoredMemory) -> dict[str, str]:
     """What the step kernel does with its elements."""
     changed = {name: f"s{states.index(name)}" for name in body.outputs if name != "p"}
     places = [f"s{k}" for k in range(len(states))]
     names, written = ["p", "g", *places], ["p", *changed.values()]
     read = {"p", "g", *(f"s{states.index(name)}" for name in body.reads)}
     coefficients = [f"c{k}" for k in range(len(body.coefficients))]
-    kinds = [STORED[stored[name]] for name in ("p", "g", *states)]
+    kinds = [TYPE[memory.stored[name]] for name in ("p", "g", *states)]
     pointers = [f"{kinds[0]} *p = ({kinds[0]} *)table[j] + begin;", "const G *g = (const G *)grads[j] + begin;"]
-    pointers += [
-        f"{kind} *{place} = ({kind} *)table[{1 + k} * n + j] + begin;" for k, (kind, place) in enumerate(zip(kinds[2:], places, strict=True))
-    ]
+    stored = list(zip(kinds[2:], places, strict=True))
+    pointers += [f"{kind} *{x} = ({kind} *)table[{1 + k} * n + j] + begin;" for k, (kind, x) in enumerate(stored)]
     pointers += [f"const T {c} = coef[j * NCOEF + {k}];" for k, c in enumerate(coefficients)]
-    arguments = [f"{kinds[0]} *p", "const G *g", *(f"{kind} *{place}" for kind, place in zip(kinds[2:], places, strict=True))]
+    arguments = [f"{kinds[0]} *p", "const G *g", *(f"{kind} *{x}" for kind, x in stored)]
     arguments += ["T factor", *(f"T {c}" for c in coefficients)]
     inside = [f"const T {state_name(name)} = s{states.index(name)}_[k];" for name in body.reads]
-    inside += [*body.statements, f"p_[k] = {body.outputs['p']};"]
-    inside += [f"{place}_[k] = {body.outputs[name]};" for name, place in changed.items()]
+    targets = {"p": "p", **changed}
+    before, bits = memory.setup(list(changed))
+    inside += body.statements
+    for name, place in targets.items():
+        value, n = body.outputs[name], memory.number[name]
+        chance = f"CHANCE({value}, bits{n // 2} >> {16 * (n % 2)})"
+        inside.append(f"{place}_[k] = {chance if memory.by_chance(name) else value};")
+    if bits:
+        key = f"const uint64_t key = MIX64(streams[j] + (uint64_t)number(numbers[j], wide[j]) * {GOLDEN:#x}ULL);"
+        pointers += [key, "const uint32_t place = (uint32_t)begin;"]
+        arguments += ["uint64_t key", "uint32_t place"]
+        coefficients += ["key", "place"]
+        inside = ["const int i = base + k;", *bits, *inside]
     loads = [f"T {x}_[W];" + (f" load<WHOLE>({x}_, {x}, base, size);" if x in read else "") for x in names]
     return {
         "ARGUMENTS": ", ".join(arguments),
         "GIVEN": ", ".join([*names, "factor", *coefficients]),
         "POINTERS": _indented(pointers, 4),
         "ALIGNED": " && ".join(f"aligned({x})" for x in names),
-        "LOADS": _indented(loads, 4),
+        "LOADS": _indented([*before, *loads], 4),
         "BODY": _indented(inside, 8),
         "STORES": _indented([f"store<WHOLE>({x}, {x}_, base, size);" for x in written], 4),
     }

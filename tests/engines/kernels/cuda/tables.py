@@ -9,7 +9,8 @@ import torch
 
 import slalom.rules  # noqa: F401  (fills the registry)
 from slalom.core.rule import REGISTRY
-from slalom.engines.fused_cuda import CudaTable, stored_on
+from slalom.engines.fused import storage_of
+from slalom.engines.fused_cuda import CudaTable
 from slalom.engines.kernels.cuda.kernel import cuda_kernel
 from slalom.engines.state import complete, state_key
 from slalom.engines.step import Job
@@ -53,9 +54,8 @@ class Tensors:
 
     def table(self, device: Emulated) -> CudaTable:
         jobs = self.jobs()
-        stored = stored_on(jobs[0], self.settings)
-        assert stored is not None
-        made = CudaTable(cuda_kernel(self.settings, stored, device), self.settings, jobs, range(len(jobs)))
+        storage = storage_of(jobs[0], self.settings)
+        made = CudaTable(cuda_kernel(self.settings, storage, device), self.settings, jobs, range(len(jobs)))
         assert made.fits(self.grads)
         return made
 

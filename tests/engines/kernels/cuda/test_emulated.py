@@ -11,7 +11,7 @@ from slalom.engines import fused_cuda
 from slalom.engines.kernels.cuda.source import CHUNK
 from slalom.testing.cases import Case
 from tests.engines.kernels.cuda.emulation import Emulated
-from tests.engines.test_fused import CASES, CLASSES, SHAPES, given, parameters, plans, train
+from tests.engines.test_fused import CASES, CLASSES, SHAPES, given, train
 
 PRINTABLE = [name for name in CLASSES if name != "windowed_adadelta"]
 EDGES = [(CHUNK,), (CHUNK - 1,), (CHUNK + 1,), (2 * CHUNK + 3,), (0,), (3,)]
@@ -31,7 +31,7 @@ def error(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> 
 
 def both(monkeypatch: pytest.MonkeyPatch, *args: Any, **kwargs: Any) -> float:
     with monkeypatch.context() as patch:
-        patch.setattr(fused_cuda, "kernel_on", lambda *a: None)
+        patch.setattr(fused_cuda, "cuda_table", lambda *a: None)
         expected = train(*args, **kwargs)
     return error(train(*args, **kwargs), expected)
 
