@@ -2,7 +2,7 @@
 
 NVRTC comes with torch's CUDA builds, or alone: `pip install nvidia-cuda-nvrtc` into an environment of its own, and
 `LD_LIBRARY_PATH=.../site-packages/nvidia/cu13/lib`. `--product` takes every combination of options. Prints, for each way of
-storing and each target, how many programs compiled, their time and size, and the largest number of registers of slalom_step.
+storing and each target, how many programs compiled, with the processor's time and the size of what comes out.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def main() -> None:
                 begin = time.process_time()
                 sizes.append(len(compiler.compile(cuda_source(settings, storage(settings, kind)).text, target)))
                 seconds.append(time.process_time() - begin)
-            told = f"{sum(seconds) / len(seconds):.2f} s of processor each, at most {max(seconds):.2f}; {max(sizes) / 1024:.0f} KB at most"
-            print(f"{target:12}{kind:32}{len(sizes):4} compiled; {told}", flush=True)
+            told = f"{sum(seconds) / len(seconds):.2f} s of processor each, at most {max(seconds):.2f}"
+            print(f"{target:12}{kind:32}{len(sizes):4} compiled; {told}; at most {max(sizes) / 1024:.0f} KB", flush=True)
 
 
 if __name__ == "__main__":

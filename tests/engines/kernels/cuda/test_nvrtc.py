@@ -43,10 +43,10 @@ def test_a_newer_gpu_gets_ptx_and_one_too_old_a_reason(compiler: Nvrtc) -> None:
     newest = compiler.architectures[-1]
     assert compiler.target((9, 0)) == "sm_90"
     assert compiler.target((99, 0)) == f"compute_{newest}"
-    with pytest.raises(NoCompilerError, match="this GPU has 1.0"):
+    with pytest.raises(NoCompilerError, match="this GPU has 1"):
         compiler.target((1, 0))
 
 
 def test_a_source_that_does_not_compile_says_why(compiler: Nvrtc) -> None:
-    with pytest.raises(NoCompilerError, match="identifier .nonsense. is undefined"):
+    with pytest.raises(NoCompilerError, match="nonsense"):
         compiler.compile('extern "C" __global__ void f() { nonsense(); }', "compute_90")
