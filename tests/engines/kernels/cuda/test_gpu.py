@@ -14,11 +14,11 @@ import slalom.optim
 from slalom.engines.fused_cuda import CudaTable
 from slalom.engines.optimizer import RuleOptimizer
 from slalom.testing.cases import Case
-from tests.engines.test_fused import CASES, CLASSES, SHAPES, given, plans
+from tests.engines.kernels.cuda.test_emulated import MOST
+from tests.engines.test_fused import CLASSES, SHAPES, given, plans
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 PRINTABLE = [name for name in CLASSES if name != "windowed_adadelta"]
-PROGRAMS = list({case.settings.program: case for case in CASES if case.rule.name in PRINTABLE}.values())
 LARGE = [*SHAPES, (4096,), (4097,), (3, 4099)]
 Params = list[torch.nn.Parameter]
 
@@ -64,7 +64,7 @@ def assert_close(a: list[torch.Tensor], b: list[torch.Tensor], tolerance: float)
             assert float((x - y).abs().max() / y.abs().max().clamp(min=1)) <= tolerance
 
 
-@pytest.mark.parametrize("case", PROGRAMS, ids=lambda c: f"{c.rule.name}-{c}")
+@pytest.mark.parametrize("case", [c for c in MOST if c.rule.name in PRINTABLE], ids=lambda c: f"{c.rule.name}-{c}")
 def test_every_program_is_the_processors_in_float64(case: Case) -> None:
     cls, options = CLASSES[case.rule.name], given(case)
     found = trained(lambda params: cls(params, **options), "cuda", torch.float64)

@@ -140,7 +140,7 @@ def test_clipping_is_torchs_over_tables_of_every_dtype(largest: float, emulated:
 def test_the_norm_is_the_same_bits_at_any_address(emulated: Emulated) -> None:
     found = []
     for offset in (0, 1):
-        tensors = Tensors("adam", EDGES, torch.float32, offset=offset)
+        tensors = Tensors("adam", EDGES, offset=offset)
         (info,) = clipped(emulated, [tensors], 0.5, grad_scale=number(3.0))
         found.append(info.clone())
     assert torch.equal(*found)
