@@ -33,7 +33,8 @@ def stored_as(p: torch.Tensor, chosen: torch.dtype | None = None) -> torch.dtype
     if chosen is not None:
         if p.is_complex() and chosen in HALVES:
             raise BadValueError(
-                f"state_dtype={chosen} has no complex twin for a parameter of {p.dtype}; leave it out (None) for complex parameters"
+                f"state_dtype={chosen} has no complex twin for a parameter of {p.dtype}; leave it out (None) for "
+                "complex parameters"
             )
         return chosen
     own = p.dtype.to_real()
@@ -64,7 +65,7 @@ def complete(
     for name in missing:
         made = getattr(fresh, name)
         if p.is_complex() and not settings.rule.states[name].scalar:
-            made = torch.view_as_complex(made.contiguous())
+            made = torch.view_as_complex(made if made.stride(-1) == 1 else made.contiguous())
         state[state_key(settings.rule, name)] = made
 
 
