@@ -101,7 +101,7 @@ class Table:
         self._told_at, self._streams_at = self._told.ctypes.data, self._streams.ctypes.data
         found = hooks()
         self._watch = None
-        if found is not None:
+        if found is not None and kernel.same is not None:
             self._watch = Watch(found, kernel, self.params, self.cells, self._held, self._pointers)
         self._seen = False
 

@@ -79,7 +79,7 @@ class CudaTable(Table):
 
     def squares(self, out: torch.Tensor) -> None:
         """Writes sums of the squares of the gradients that `fits` has seen last to `out`; see `CudaStep.squares`."""
-        self._step.squares(self._gradients, out)
+        self._step.squares(self._table[1], out)
 
     def advance(
         self, values: Mapping[str, Any], factor: float, grad_scale: torch.Tensor | None = None,
@@ -87,7 +87,7 @@ class CudaTable(Table):
     ) -> torch.Tensor:  # fmt: skip
         """A step with what GradScaler and clipping bring; see `CudaStep.run`."""
         info = self._step.run(
-            self._gradients, values, factor, grad_scale=grad_scale, found_inf=found_inf, sums=sums, clip=clip
+            self._table[1], values, factor, grad_scale=grad_scale, found_inf=found_inf, sums=sums, clip=clip
         )  # fmt: skip
         increment_version(self.params)
         return info

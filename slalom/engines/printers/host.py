@@ -64,14 +64,14 @@ class HostTape:
     def one(self, values: Mapping[str, Any], t: float, scalars: Mapping[str, float]) -> list[float] | None:
         """As `run`, for one number each, in Python's floats, which is quicker; None where these know no answer (1 / 0)."""
         memory: list[Any] = [None] * self._size
-        for slot, number in self._numbers:
+        for slot, number in self.numbers:
             memory[slot] = number
-        for slot, kind, name in self._inputs:
+        for slot, kind, name in self.inputs:
             memory[slot] = values[name] if kind == "hyper" else scalars[name] if kind == "scalar" else t
             if type(memory[slot]) is not float:
                 return None
         try:
-            for slot, call, args in self._calls:
+            for slot, call, args in self.calls:
                 memory[slot] = _PLAIN[call](*(memory[a] for a in args))
         except (ArithmeticError, ValueError):
             return None

@@ -16,8 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from slalom.core.errors import SlalomError
+from slalom.core.errors import SlalomError, StoreError
 from slalom.core.rule import Settings
+from slalom.engines.kernels import objects
+from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.cuda.driver import Launch
 from slalom.engines.kernels.cuda.gpu import Gpu
 from slalom.engines.kernels.cuda.source import BLOCK, CHUNK, FILL, KERNELS, MOST_SUMS, Words, cuda_source, hypers_type
@@ -42,6 +44,10 @@ class CudaKernel:
         self.source = cuda_source(settings, storage)
         self.storage, self.gpu = storage, gpu
         self.states, self.scalars, self.hypers = self.source.states, self.source.scalars, self.source.hypers
+        try:  # what the host looks at before a step
+            self.same, self.take = objects.alone()
+        except (NoCompilerError, StoreError):  # it looks more slowly
+            self.same = self.take = None
         self.hypers_type = hypers_type(max(1, len(self.hypers)))
         if gpu.capturing():
             raise CaptureError(f"{settings.rule.name}: this step is not compiled yet; take one before capturing it into a graph")
@@ -101,7 +107,7 @@ class Space:
         self.layout = layout  # whose memory a graph goes on reading
         self.info: torch.Tensor = info
         self.grads = grads.data_ptr()
-        self.filled: list[int] = []
+        self.filled = np.full(n, -1, np.int64)  # the gradients' addresses on the device, as far as is known
         self.held: list[torch.Tensor] = []  # what the last step read
         at, number, real = ctypes.c_uint64, ctypes.c_int, ctypes.c_double
         self.hypers = kernel.hypers_type()
@@ -139,7 +145,7 @@ class CudaStep:
         self._stream = kernel.gpu.stream()
         self.sums = min(MOST_SUMS, self._layout.chunks)  # how many numbers `squares` writes
 
-    def squares(self, gradients: list[int], out: torch.Tensor) -> None:
+    def squares(self, gradients: NDArray[np.int64], out: torch.Tensor) -> None:
         """Writes sums of the squared gradients, whose total is theirs, to `out` (float64 [sums], on the device)."""
         with self.kernel.gpu.current():
             stream = self.kernel.gpu.stream()
@@ -150,7 +156,7 @@ class CudaStep:
                 space.squares(self.sums, stream)
 
     def run(
-        self, gradients: list[int], hypers: Mapping[str, Any], sign: float, *, grad_scale: torch.Tensor | None = None,
+        self, gradients: NDArray[np.int64], hypers: Mapping[str, Any], sign: float, *, grad_scale: torch.Tensor | None = None,
         found_inf: torch.Tensor | None = None, sums: torch.Tensor | None = None, clip: float = float("inf"),
     ) -> torch.Tensor:  # fmt: skip
         """One step; gradients are multiplied by `sign`, divided by `grad_scale`, and clipped to the norm `clip`.
@@ -185,7 +191,7 @@ class CudaStep:
                 space.step(self._layout.chunks, stream)
         return space.info
 
-    def _space(self, gradients: list[int], stream: int) -> Space:
+    def _space(self, gradients: NDArray[np.int64], stream: int) -> Space:
         """The space of this step, the gradients' addresses in it."""
         gpu = self.kernel.gpu
         space = self._eager
@@ -199,12 +205,12 @@ class CudaStep:
                 for tensor in (*self._layout.tensors, *space.tensors):
                     gpu.share(tensor)
                 self._stream = stream
-        if space.filled != gradients:
-            for begin in range(0, len(gradients), FILL):
-                some = gradients[begin : begin + FILL]
-                space.words.x[: len(some)] = some
+        if not np.array_equal(space.filled, gradients):
+            space.filled[:] = gradients
+            for begin in range(0, gradients.size, FILL):
+                some = space.filled[begin : begin + FILL]
+                ctypes.memmove(ctypes.addressof(space.words), some.ctypes.data, some.nbytes)
                 space.fill.arguments[0].value = space.grads + 8 * begin
-                space.fill.arguments[1].value = len(some)
+                space.fill.arguments[1].value = some.size
                 space.fill(1, stream)
-            space.filled = list(gradients)
         return space
