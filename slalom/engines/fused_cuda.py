@@ -19,7 +19,7 @@ from slalom.engines.fused import Plan, Table
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.cuda.driver import DriverError
 from slalom.engines.kernels.cuda.gpu import gpu
-from slalom.engines.kernels.cuda.kernel import CudaKernel, CudaStep, cuda_kernel
+from slalom.engines.kernels.cuda.kernel import CudaKernel, CudaStep, cuda_kernel, refuse_capture
 from slalom.engines.kernels.storage import Storage
 from slalom.engines.kernels.tensors import TensorKernel
 from slalom.engines.printers.tree import LanguageError
@@ -33,6 +33,7 @@ def cuda_table(
 ) -> CudaTable | None:
     """The table of these jobs on a device, or None where there are no kernels: without NVRTC that is said once a device."""
     try:
+        refuse_capture(gpu(where))
         kernel = cuda_kernel(settings, storage, gpu(where))
     except LanguageError:
         return None

@@ -6,12 +6,14 @@ They work in the context that torch has made current, on whatever stream they ar
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from slalom.core.errors import SlalomError
 from slalom.engines.kernels.compiler import NoCompilerError
+
+NO_CONTEXT = 201  # CUDA_ERROR_INVALID_CONTEXT
 
 
 class DriverError(SlalomError, RuntimeError):
@@ -55,18 +57,25 @@ class Driver:
 class Launch:
     """One kernel with its arguments kept as C values: set those that change, then call it.
 
-    The driver copies the arguments at the launch, so they may change as soon as the call has returned.
+    The driver copies the arguments at the launch, so they may change as soon as the call has returned. `bind` makes the
+    device's context current in this thread, where it is not yet: a thread's first call is through the driver, not torch.
     """
 
-    def __init__(self, driver: Driver, function: int, block: int, arguments: Sequence[Any]) -> None:
-        self._driver = driver
+    def __init__(
+        self, driver: Driver, function: int, block: int, arguments: Sequence[Any], bind: Callable[[], None]
+    ) -> None:  # fmt: skip
+        self._driver, self._bind = driver, bind
         self._function = function
         self._block = block
         self.arguments = list(arguments)
         self._pointers = (ctypes.c_void_p * len(self.arguments))(*map(ctypes.addressof, self.arguments))
 
     def __call__(self, blocks: int, stream: int) -> None:
-        code = self._driver.launch(self._function, blocks, 1, 1, self._block, 1, 1, 0, stream, self._pointers, None)
+        given = (self._function, blocks, 1, 1, self._block, 1, 1, 0, stream, self._pointers, None)
+        code = self._driver.launch(*given)
+        if code == NO_CONTEXT:
+            self._bind()
+            code = self._driver.launch(*given)
         if code:
             self._driver.check(code, "launch the optimizer's step")
 

@@ -40,6 +40,10 @@ class Gpu:
         """Makes this the current device, and its context the driver's."""
         return torch.cuda.device(self.device)
 
+    def bind(self) -> None:
+        """Makes the device's context the driver's in this thread, as torch's first operation in it does."""
+        torch.zeros(1, device=self.device)
+
     def share(self, tensor: torch.Tensor) -> None:
         """Notes that the current stream uses the tensor's memory, so that it is not given to another stream too early."""
         tensor.record_stream(torch.cuda.current_stream(self.device))

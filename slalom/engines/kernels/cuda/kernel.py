@@ -33,6 +33,15 @@ class CaptureError(SlalomError, RuntimeError):
     """A step that cannot be captured into a CUDA graph."""
 
 
+def refuse_capture(gpu: Gpu) -> None:
+    """CaptureError while a graph is captured: compiling, uploading and moving counts are no part of a step to be replayed."""
+    if gpu.capturing():
+        raise CaptureError(
+            "the optimizer's step is to be captured into a CUDA graph, but its parameters or states are not those of a step "
+            "before; take one step (on a side stream) before the capture, and keep their memory where it is"
+        )
+
+
 class CudaKernel:
     """The kernels of one program for one way of storing, loaded on one device.
 
@@ -49,15 +58,14 @@ class CudaKernel:
         except (NoCompilerError, StoreError):  # it looks more slowly
             self.same = self.take = None
         self.hypers_type = hypers_type(max(1, len(self.hypers)))
-        if gpu.capturing():
-            raise CaptureError(f"{settings.rule.name}: this step is not compiled yet; take one before capturing it into a graph")
         with gpu.current():
+            gpu.bind()
             module = gpu.driver.load(gpu.image(self.source.text))
             self.functions = {name: gpu.driver.function(module, name) for name in KERNELS}
 
     def launch(self, name: str, arguments: Sequence[Any]) -> Launch:
         """A launch of one of the kernels with these arguments."""
-        return Launch(self.gpu.driver, self.functions[name], BLOCK, arguments)
+        return Launch(self.gpu.driver, self.functions[name], BLOCK, arguments, self.gpu.bind)
 
 
 _made: dict[tuple[Any, ...], CudaKernel] = {}
@@ -78,11 +86,7 @@ class Layout:
         self, kernel: CudaKernel, table: NDArray[np.int64], numbers: NDArray[np.int64], wide: NDArray[np.uint8],
         sizes: NDArray[np.int64], streams: NDArray[np.uint64],
     ) -> None:  # fmt: skip
-        if kernel.gpu.capturing():
-            raise CaptureError(
-                "the optimizer's step is to be captured into a CUDA graph, but its parameters or states are not those of a "
-                "step before; take one step (on a side stream) before the capture, and keep their memory where it is"
-            )
+        refuse_capture(kernel.gpu)
         self.n = sizes.size
         chunks = -(-sizes // CHUNK)
         which = np.repeat(np.arange(self.n, dtype=np.int32), chunks)
@@ -178,7 +182,8 @@ class CudaStep:
                     held.append(value)
                     space.hypers.at[k], space.hypers.wide[k] = value.data_ptr(), _READ[value.dtype]
                 else:
-                    space.hypers.value[k], space.hypers.at[k] = float(value), 0
+                    value = float(value.detach()) if isinstance(value, torch.Tensor) else value
+                    space.hypers.value[k], space.hypers.at[k] = value, 0
             space.held = [*space.held, *held] if gpu.capturing() else held
             told = space.prepare.arguments
             told[4].value = sign

@@ -55,6 +55,13 @@ class Emulated(Gpu):
     def current(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
+    def bind(self) -> None:
+        self.has_context(True)
+
+    def has_context(self, there: bool) -> None:
+        """Whether this thread has a context; without one every launch is refused."""
+        ctypes.c_int.in_dll(self.library, "emulated_context").value = int(there)
+
     def launches(self) -> int:
         return ctypes.c_int.in_dll(self.library, "emulated_launches").value
 

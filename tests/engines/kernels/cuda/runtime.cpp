@@ -21,7 +21,7 @@ static Function *running;
 static void **given;
 static bool capturing = false;
 static std::vector<std::vector<Node>> graphs;
-int emulated_launches = 0;
+int emulated_launches = 0, emulated_context = 1;
 
 void emulated_wait(void) {
     if (!running->waits) abort();
@@ -86,6 +86,7 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
 int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
                    void *stream, void **params, void **extra) {
     Function *f = (Function *)function;
+    if (!emulated_context) return 201;
     if (!gx || gy != 1 || gz != 1 || bx > 1024 || by != 1 || bz != 1 || shared || extra) return 1;
     emulated_launches++;
     if (!capturing) { run(f, gx, bx, params); return 0; }
@@ -101,7 +102,7 @@ int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
     return 0;
 }
 int cuGetErrorString(int code, const char **said) {
-    *said = code == 1 ? "invalid argument" : "no such thing";
+    *said = code == 1 ? "invalid argument" : code == 201 ? "invalid device context" : "no such thing";
     return 0;
 }
 int emulated_begin(void) { graphs.emplace_back(); capturing = true; return (int)graphs.size() - 1; }

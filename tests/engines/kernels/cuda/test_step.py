@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from slalom.engines.kernels.cuda.driver import DriverError
 from slalom.engines.kernels.cuda.source import BLOCK, CHUNK, FILL
 from tests.engines.kernels.cuda.emulation import Emulated
 from tests.engines.kernels.cuda.tables import Tensors
@@ -52,6 +53,21 @@ def test_a_step_on_the_same_gradients_is_two_launches(emulated: Emulated) -> Non
     tensors.new_gradients()
     tensors.step(table)
     assert emulated.launches() == before + 5  # and one that tells where the gradients are
+
+
+def test_a_thread_without_a_context_gets_one(emulated: Emulated) -> None:
+    tensors = Tensors("adam", EDGES)
+    table = tensors.table(emulated)
+    emulated.has_context(False)
+    tensors.step(table)
+    tensors.step_reference()
+    assert tensors.error() <= 1e-13
+
+
+def test_a_launch_that_the_driver_refuses_is_an_error_that_says_so(emulated: Emulated) -> None:
+    kernel = Tensors("adam", [3]).table(emulated)._step.kernel
+    with pytest.raises(DriverError, match=r"launch the optimizer's step: invalid argument .1."):
+        kernel.launch("slalom_fill", [])(0, 0)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
