@@ -103,7 +103,8 @@ def test_torchs_own_optimizer_steps_the_same(name: str) -> None:
     for i in range(10):
         for optimizer in optimizers:
             step(optimizer, i)
-    assert_close([p.detach().cpu() for p in mine], [p.detach().cpu() for p in theirs], 1e-12)
+    tolerance = 1e-8 if name == "NAdam" else 1e-12  # torch keeps NAdam's product of momenta in float32
+    assert_close([p.detach().cpu() for p in mine], [p.detach().cpu() for p in theirs], tolerance)
 
 
 class Captured:
