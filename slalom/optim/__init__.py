@@ -6,7 +6,9 @@ no C compiler works, is stepped by the rule itself in torch. GradScaler's factor
 """
 
 from slalom.engines.optimizer import RuleOptimizer, optimizer_class
+from slalom.optim.ema import EMA
 from slalom.optim.groups import decay_groups
+from slalom.optim.wrappers import Accumulate, Lookahead
 from slalom.rules import (
     adadelta,
     adagrad,
@@ -70,6 +72,6 @@ class Lion(RuleOptimizer, rule=lion): ...
 
 
 __all__ = [
-    "NAG", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "LpAdam", "Momentum", "NAdam", "RAdam",
-    "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups", "optimizer_class",
+    "EMA", "NAG", "SGD", "Accumulate", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Lookahead", "LpAdam",
+    "Momentum", "NAdam", "RAdam", "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups", "optimizer_class",
 ]  # fmt: skip
