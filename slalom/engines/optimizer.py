@@ -17,6 +17,10 @@ from slalom.engines import signature
 from slalom.engines.fused import Plan
 from slalom.engines.loading import load
 from slalom.engines.signature import IMPLEMENTATION, Argument
+from slalom.engines.sparse import SparseSteps
+from slalom.engines.sparse.modes import check as check_mode
+from slalom.engines.sparse.modes import refused
+from slalom.engines.sparse.steps import Work
 from slalom.engines.state import complete
 from slalom.engines.step import Job
 
@@ -30,14 +34,13 @@ Params = (
 )  # torch.optim.optimizer.ParamsT, which older releases lack
 
 
-class RuleOptimizer(torch.optim.Optimizer):
+class RuleOptimizer(SparseSteps):
     """Base of every optimizer that is built from a rule: `class Mine(RuleOptimizer, rule=mine): ...`.
 
     Parameter groups hold the constructor's arguments under their names, as torch's do, so that learning-rate schedulers
     and edits of `param_groups` take effect at the next step. State dicts use torch's keys where torch has the rule.
     """
 
-    rule: ClassVar[Rule]
     _arguments: ClassVar[tuple[Argument, ...]]
     _given: frozenset[str]
 
@@ -100,8 +103,10 @@ class RuleOptimizer(torch.optim.Optimizer):
     def _step_groups(self) -> None:
         # Every group is read before the first is stepped, so an error leaves all as it was.
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
-        for plan, settings, values, group in work:
+        for plan, settings, values, rows, group in work:
             plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
+            for step_rows in rows:
+                step_rows()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
@@ -112,28 +117,33 @@ class RuleOptimizer(torch.optim.Optimizer):
         """
         load(self, state_dict)
         self.__dict__.pop("_plans", None)  # which holds on to the states before
+        self._drop_rows()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_given": self._given}
+        more = {k: self.__dict__[k] for k in ("_behind", "_by_rows") if k in self.__dict__}
+        return {**super().__getstate__(), "_given": self._given, **more}
 
     # Reading groups ---------------------------------------------------------------------------------------------
 
-    def _plan(self, index: int, group: Group) -> tuple[Plan, Settings, dict[str, Any]]:
+    def _plan(self, index: int, group: Group) -> tuple[Plan, Settings, dict[str, Any], list[Work]]:
         """How the group is stepped: the plan of the step before where nothing that it rests on has changed."""
         settings, values = self._settings_now(index, group)
         params: list[torch.Tensor] = group["params"]
         grads = [g for p in params if (g := p.grad) is not None]
         if len(grads) != len(params):
             params = [p for p in params if p.grad is not None]
+        rows: list[Work] = []
+        if group["sparse"] is not None or self._steps_rows:
+            rows, params, grads = self._rows_apart(group, settings, values, params, grads)
         plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
         known = plans.get(index)
         if known is not None and known.fits(settings, params, grads, self.state):
-            return known, settings, values
-        made = Plan(settings, self._jobs(group, settings, values), differentiable=self.defaults["differentiable"])
+            return known, settings, values, rows
+        made = Plan(settings, self._jobs(params, settings, values), differentiable=self.defaults["differentiable"])
         plans.pop(index, None)
         if not made.rest:
             plans[index] = made
-        return made, settings, values
+        return made, settings, values, rows
 
     def _settings_now(self, index: int, group: Group) -> tuple[Settings, dict[str, Any]]:
         """`_settings_of`, read anew only where a plain value of the group has changed."""
@@ -149,17 +159,14 @@ class RuleOptimizer(torch.optim.Optimizer):
         found: tuple[Settings, dict[str, Any]] = held[index][1]
         return found
 
-    def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any]) -> list[Job]:
+    def _jobs(self, params: Iterable[torch.Tensor], settings: Settings, values: Mapping[str, Any]) -> list[Job]:
         jobs = []
-        for p in group["params"]:
+        for p in params:
             g = p.grad
             if g is None:
                 continue
             if g.layout != torch.strided:
-                raise BadValueError(
-                    f"{type(self).__name__}: the gradient of a parameter of shape {tuple(p.shape)} must be dense, got "
-                    f"{g.layout}; use sparse=False in the layer, or p.grad = p.grad.to_dense() before the step"
-                )
+                raise refused(type(self).__name__, p, g)
             complete(self.state[p], settings, values, p)
             jobs.append(Job(p, g, self.state[p]))
         return jobs
@@ -181,6 +188,8 @@ class RuleOptimizer(torch.optim.Optimizer):
                     )
             elif a.is_option:
                 options[a.name] = value
+            elif a.name == "sparse":
+                check_mode(name, value, where)
             elif not a.names:
                 if not isinstance(value, bool):
                     raise BadValueError(f"{name}: {a.name} must be True or False, got {value!r}{where}")

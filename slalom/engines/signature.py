@@ -21,7 +21,12 @@ from slalom.core.rule import Rule
 ENGINE = {
     "maximize": "climb instead of descend: the rule sees the negated gradient",
     "differentiable": "let autograd run through the step (the states are then replaced, not changed in place)",
+    "sparse": (
+        "what a sparse gradient does to the rows it does not touch: 'lazy' leaves them as they are (rows count their own steps; decay "
+        "shrinks touched rows only), 'dense-equivalent' lets them catch up with the dense run (see `follow` and `catch_up`), None: an error"
+    ),
 }
+ENGINE_DEFAULTS = {"sparse": None}  # False where nothing is said here
 # What steers torch's own implementation. Slalom chooses its path itself, so only torch's "leave it to you" is taken.
 IMPLEMENTATION: dict[str, Any] = {"foreach": None, "fused": None, "capturable": False}
 
@@ -83,7 +88,7 @@ def arguments(rule: Rule) -> tuple[Argument, ...]:
     """
     own = _hyper_arguments(rule)
     own |= {name: Argument(name, option.default, is_option=True) for name, option in rule.options.items()}
-    own |= {name: Argument(name, False) for name in ENGINE}
+    own |= {name: Argument(name, ENGINE_DEFAULTS.get(name, False)) for name in ENGINE}
     twin = getattr(torch.optim, rule.torch_name, None) if rule.torch_name else None
     if twin is None:
         return tuple(sorted(own.values(), key=lambda a: a.keyword_only))
@@ -121,7 +126,10 @@ def docstring(rule: Rule, name: str, module: str) -> str:
     lines += ["", "Hypers may be tensors of one element; they are read anew at every step.", ""]
     lines += [f"Source: {rule.source}"]
     lines += [f"How libraries differ: {rule.differs}"] if rule.differs else []
-    lines += ["Raises BadValueError (a ValueError) for a value outside its range and for sparse gradients.", ""]
+    lines += [
+        "Raises BadValueError (a ValueError) for a value outside its range and for a sparse gradient without `sparse=`.",
+        "",
+    ]
     if module != "__main__":
         lines.append(f">>> from {module} import {name}")
     lines += [
