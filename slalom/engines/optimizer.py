@@ -120,7 +120,7 @@ class RuleOptimizer(SparseSteps):
         self._drop_rows()
 
     def __getstate__(self) -> dict[str, Any]:
-        more = {k: self.__dict__[k] for k in ("_behind", "_by_rows") if k in self.__dict__}
+        more: dict[str, Any] = {k: self.__dict__[k] for k in ("_behind", "_by_rows") if k in self.__dict__}
         return {**super().__getstate__(), "_given": self._given, **more}
 
     # Reading groups ---------------------------------------------------------------------------------------------

@@ -22,8 +22,9 @@ ENGINE = {
     "maximize": "climb instead of descend: the rule sees the negated gradient",
     "differentiable": "let autograd run through the step (the states are then replaced, not changed in place)",
     "sparse": (
-        "what a sparse gradient does to the rows it does not touch: 'lazy' leaves them as they are (rows count their own steps; decay "
-        "shrinks touched rows only), 'dense-equivalent' lets them catch up with the dense run (see `follow` and `catch_up`), None: an error"
+        "what a sparse gradient does to the rows it does not touch: 'lazy' leaves them as they are (rows count their own "
+        "steps; decay shrinks touched rows only), 'dense-equivalent' lets them catch up with the dense run (see `follow` and "
+        "`catch_up`), None: an error"
     ),
 }
 ENGINE_DEFAULTS = {"sparse": None}  # False where nothing is said here

@@ -1,9 +1,10 @@
 """sparse="dense-equivalent": which rows of a parameter are behind, and how they catch up.
 
-A row that a gradient does not touch has still to take a step with a gradient of 0: averages shrink, momentum carries on, weights
-decay. That step is put off until the row is needed; the journal holds what it will take. Rows that no gradient has touched yet have
-nothing to catch up where a zero gradient moves nothing at the start (most rules without decay), and no row has where it
-never moves anything (SGD without momentum and decay, Adagrad without decay): both are found by trying the rule on numbers.
+A row that a gradient does not touch has still to take a step with a gradient of 0: averages shrink, momentum carries on,
+weights decay. That step is put off until the row is needed; the journal holds what it will take. Rows that no gradient has
+touched yet have nothing to catch up where a zero gradient moves nothing at the start (most rules without decay), and no row
+has where it never moves anything (SGD without momentum and decay, Adagrad without decay): both are found by trying the rule
+on numbers.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Behind:
         self.seen = torch.full((prod(lead),), first, dtype=torch.int32, device=p.device)
 
     def catch_up(self, p: torch.Tensor, cell: State, rows: torch.Tensor | None = None) -> None:
-        """Replays the steps that these rows (all without any) have missed. `rows`: int64, in any order, on the parameter's device."""
+        """Replays the steps that these rows (default: all) have missed; int64, in any order, on the parameter's device."""
         to = self.journal.end
         if self.journal.count == 0 and rows is None:
             return
@@ -66,21 +67,20 @@ class Behind:
         elif len(rows):
             if int(rows.min()) < 0 or int(rows.max()) >= len(self.seen):
                 raise _outside(rows, len(self.seen))
-            rows = rows.unique()
-        seen = self.seen[rows]
-        some = (seen >= 0) & (seen < to)
-        rows, seen = rows[some], seen[some]
+            rows = torch.unique(rows)
+        late = self.seen[rows]
+        rows, late = (x[(late >= 0) & (late < to)] for x in (rows, late))
         if not len(rows):
             return
-        order = seen.argsort(stable=True)
-        rows, seen = rows[order], seen[order].cpu().numpy()
+        order = late.argsort(stable=True)
+        rows, seen = rows[order], late[order].cpu().numpy()
         matrices = eager.Matrices(self.settings, p, cell, self.lead)
         for entry in range(int(seen[0]), to):
-            late = rows[: int(np.searchsorted(seen, entry, "right"))]
+            some = rows[: int(np.searchsorted(seen, entry, "right"))]
             t, values, scalars = self.journal.at(entry)
-            none = torch.zeros(len(late), matrices.width, dtype=matrices.p.dtype, device=p.device)
+            none = torch.zeros(len(some), matrices.width, dtype=matrices.p.dtype, device=p.device)
             told = {name: torch.tensor(x, dtype=torch.float64, device=p.device) for name, x in scalars.items()}
-            eager.step(self.settings, values, matrices, late, none, t, told)
+            eager.step(self.settings, values, matrices, some, none, t, told)
         self.seen[rows] = to
 
     def step(self, p: torch.Tensor, cell: State, gradient: RowGradient, settings: Settings, *, maximize: bool) -> None:

@@ -1,4 +1,4 @@
-"""Rows stepped by the rule itself, in torch operations: any device, dtype and layout, and what compiled code is tested against."""
+"""Rows stepped by the rule itself, in torch operations: any device, dtype and layout; compiled code is tested against it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Matrices:
 
     def gather(self, rows: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The parameter's rows, and each state's."""
-        at = axes(rows, self.lead)
+        at: Any = axes(rows, self.lead)
         taken = {}
         for name, x in self.states.items():
             shape = (x.shape[0], len(rows), self.width) if name in self.windows else (len(rows), self.width)
@@ -40,7 +40,7 @@ class Matrices:
 
     def scatter(self, rows: torch.Tensor, p: torch.Tensor, states: Mapping[str, torch.Tensor]) -> None:
         """Puts rows back in place, in the dtype of what holds them."""
-        at = axes(rows, self.lead)
+        at: Any = axes(rows, self.lead)
         rest = self.p.shape[len(self.lead) :]
         self.p[at] = p.reshape(len(rows), *rest).to(self.p.dtype)
         for name, new in states.items():
@@ -91,7 +91,7 @@ def _each_its_own(
         new_p, new = _update(settings, values, p, g, states, t, scalars)
         return new_p.to(p.dtype), {name: torch.as_tensor(new[name]).to(dtypes[name]) for name in dtypes}
 
-    out = (0, {name: dims.get(name, 0) for name in dtypes})
+    out: Any = (0, {name: dims.get(name, 0) for name in dtypes})
     made: tuple[Any, dict[str, Any]] = torch.vmap(one, in_dims=(0, 0, dims, 0, dict.fromkeys(scalars, 0)), out_dims=out)(
         p, g, states, t, dict(scalars)
     )

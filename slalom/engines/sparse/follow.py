@@ -23,8 +23,9 @@ class Following:
         self._handles: list[Any] = []
         for module in tables:
             self._handles.append(module.register_forward_pre_hook(self._before_lookup, with_kwargs=True))
-            self._handles.append(module.register_state_dict_pre_hook(self._before_all))
-            self._handles.append(module.register_load_state_dict_pre_hook(self._before_all))
+            more: Any = module  # torch has no types for these two
+            self._handles.append(more.register_state_dict_pre_hook(self._before_all))
+            self._handles.append(more.register_load_state_dict_pre_hook(self._before_all))
 
     def remove(self) -> None:
         """Takes the hooks off; rows that are behind stay so until they are next caught up."""

@@ -38,12 +38,11 @@ def read(g: torch.Tensor, p: torch.Tensor, who: str) -> RowGradient:
         raise BadValueError(f"{what} is sparse without an axis that indices run over; p.grad = p.grad.to_dense() before the step")
     lead = tuple(p.shape[: g.sparse_dim()])
     g = g.detach()
-    for merged in (g if g.is_coalesced() else g.coalesce(), None):
-        if merged is None:  # marked as coalesced, which it is not
-            merged = torch.sparse_coo_tensor(g._indices(), g._values(), g.shape, check_invariants=True).coalesce()
+    merged = g if g.is_coalesced() else g.coalesce()
+    rows = flat(merged._indices(), lead)
+    if not rising(rows, merged._indices(), lead):  # marked as coalesced, which it is not; indices are checked here
+        merged = torch.sparse_coo_tensor(g._indices(), g._values(), g.shape, check_invariants=True).coalesce()
         rows = flat(merged._indices(), lead)
-        if rising(rows, merged._indices(), lead):
-            break
     values = torch.view_as_real(merged._values().resolve_conj()) if p.is_complex() else merged._values().resolve_neg()
     width = prod(p.shape[len(lead) :]) * (2 if p.is_complex() else 1)
     return RowGradient(rows, values.reshape(len(rows), width), lead)
@@ -61,7 +60,7 @@ def rising(rows: torch.Tensor, indices: torch.Tensor, lead: tuple[int, ...]) -> 
     """Whether the rows rise, none twice, all within the parameter."""
     if len(rows) == 0:
         return True
-    inside = 0 <= int(rows[0]) and int(rows[-1]) < prod(lead)
+    inside = int(rows[0]) >= 0 and int(rows[-1]) < prod(lead)
     if len(lead) > 1:  # an index beyond its axis may still give a row that exists
         ends = torch.tensor(lead, device=indices.device).unsqueeze(1)
         inside = inside and bool(((indices >= 0) & (indices < ends)).all())

@@ -28,8 +28,8 @@ Floats = NDArray[np.float64]
 K = TypeVar("K")
 
 _STEP = r"""
-/* Steps n rows of width D in place: row k of G belongs to row at[k] of the matrices in `table` (p, then the states). `row` tells
-   each its row of coefficients; all take the first where it is null. */
+/* Steps n rows of width D in place: row k of G belongs to row at[k] of the matrices in `table` (p, then the states). `row`
+   tells each its row of coefficients; all take the first where it is null. */
 void slalom_rows(int64_t n, const int64_t *at, int64_t D, T *const *table, const T *G, const int64_t *row, const double *coef,
                  double sign, int threads) {
     const T factor = (T)sign;
@@ -49,8 +49,8 @@ void slalom_rows(int64_t n, const int64_t *at, int64_t D, T *const *table, const
 }
 """
 
-# Flushing denormals to zero (float32 alone, during a replay alone): a momentum that shrinks for hundreds of steps would reach them,
-# and stay there at a hundredth of the speed, with moves of 1e-38 that no parameter notices.
+# Flushing denormals to zero (float32 alone, during a replay alone): a momentum that shrinks for hundreds of steps would reach
+# them, and stay there at a hundredth of the speed, with moves of 1e-38 that no parameter notices.
 _REPLAY = r"""
 #define PIECE 512 /* elements that stay in the nearest cache while the steps pass over them */
 #if FLUSH && defined(__SSE__)

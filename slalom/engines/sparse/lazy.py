@@ -45,7 +45,7 @@ def count_rows(settings: Settings, p: torch.Tensor, cell: State, lead: tuple[int
 
 def step(settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient, *, maximize: bool) -> None:
     """Steps the rows of the gradient in place, and counts one step of the parameter as a whole."""
-    rows, g, lead = gradient
+    rows, g, _ = gradient
     own = counted(cell)
     whole, scalars = steps_taken(cell), scalars_of(settings, cell)
     mine = {name: cell[row_key(settings, name)].view(-1)[rows] for name in scalars} if own else {}
@@ -65,7 +65,8 @@ def step(settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient
         new_whole = {name: float(x[which[-1]]) for name, x in zip(kernel.scalars, after, strict=True)}
     else:
         new = _eager(settings, p, cell, gradient, taken, mine, whole, maximize=maximize)
-        _, s = settings.step(*(torch.zeros(1, dtype=torch.float64) for _ in "pg"), _whole(settings, scalars), whole + 1)
+        nothing = torch.zeros(1, dtype=torch.float64)
+        _, s = settings.step(nothing, nothing, _whole(settings, scalars), whole + 1)
         new_whole = {name: float(getattr(s, name)) for name in scalars}
     if own:
         cell[COUNT].view(-1)[rows] = taken + 1
@@ -77,7 +78,7 @@ def step(settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient
 def _distinct(
     taken: torch.Tensor, whole: int, pairs: list[tuple[torch.Tensor, float]], names: list[str], scalars: Mapping[str, float]
 ) -> tuple[Any, Any]:
-    """Each set of counts and scalar states once, `[1 + scalars, r]`, and which of them each row has, the parameter as a whole last."""
+    """Sets of counts and scalar states, `[1 + scalars, r]`, and which of them each row has; last the parameter as a whole."""
     counts_now = np.append(taken.numpy().astype(np.int64), whole)
     if pairs:
         told = np.stack([counts_now.astype(np.float64), *(np.append(x.numpy(), value) for x, value in pairs)])
@@ -98,7 +99,7 @@ def _eager(
 ) -> dict[str, torch.Tensor]:
     rows, g, lead = gradient
     if not len(rows):
-        return mine
+        return {}
     counts_now: Any = taken.to(torch.float64) + 1 if counted(cell) else whole + 1
     scalars = mine if counted(cell) else {}
     columns = [counts_now, *scalars.values()] if counted(cell) else []

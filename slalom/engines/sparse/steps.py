@@ -85,8 +85,8 @@ class SparseSteps(torch.optim.Optimizer):
         tables = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) and m.weight in mine]
         if not tables:
             raise BadValueError(
-                f"{type(self).__name__}.follow: {type(model).__name__} has no nn.Embedding or nn.EmbeddingBag whose table is in a "
-                f"parameter group with sparse={DENSE_EQUIVALENT!r}; there is nothing to follow"
+                f"{type(self).__name__}.follow: {type(model).__name__} has no nn.Embedding or nn.EmbeddingBag whose table is "
+                f"in a parameter group with sparse={DENSE_EQUIVALENT!r}; there is nothing to follow"
             )
         return Following(self, tables)
 
@@ -144,8 +144,8 @@ class SparseSteps(torch.optim.Optimizer):
             )
         if not rest(settings).finite:
             raise BadValueError(
-                f"{who}: sparse={DENSE_EQUIVALENT!r} cannot be had at these settings: the dense run would turn every row that has no "
-                f"gradient yet into NaN (0/0); set eps above 0, or use sparse={LAZY!r}"
+                f"{who}: sparse={DENSE_EQUIVALENT!r} cannot be had at these settings: the dense run would turn every row "
+                f"that has no gradient yet into NaN (0/0); set eps above 0, or use sparse={LAZY!r}"
             )
         complete(cell, settings, values, p)
         if behind is not None and behind.lead != gradient.lead:
