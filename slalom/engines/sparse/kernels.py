@@ -66,9 +66,9 @@ _REPLAY = r"""
 #define END_FLUSH
 #endif
 
-/* Brings rows to step `to`: row r has been stepped seen[r] times (below 0: it has nothing to catch up), and the coefficients of
-   its next step stand at coef + (seen[r] - start) * NCOEF. The rows are at[0..n), in any order, some perhaps twice, or the first n
-   where `at` is null; returns how many were replayed, or -1, nothing done, where one is not in [0, count). */
+/* Brings rows to the journal's entry `to`: row r takes seen[r] next (below 0: it has nothing to catch up), whose coefficients
+   stand at coef + (seen[r] - start) * NCOEF. The rows are at[0..n), in any order, some perhaps twice, or the first n where
+   `at` is null; returns how many were replayed, or -1, nothing done, where one is not in [0, count). */
 int64_t slalom_replay(int64_t n, const int64_t *at, int64_t count, int64_t D, T *const *table, int32_t *seen, int32_t to,
                       int64_t start, const double *coef, int threads, int64_t parallel) {
     const T factor = 0;

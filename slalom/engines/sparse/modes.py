@@ -22,8 +22,8 @@ def check(who: str, value: Any, where: str = "") -> None:
 def refused(who: str, p: torch.Tensor, g: torch.Tensor) -> BadValueError:
     """The error for a sparse gradient where no mode was chosen."""
     return BadValueError(
-        f"{who}: the gradient of a parameter of shape {tuple(p.shape)} must be dense, got {g.layout}; say what becomes of the "
-        f"rows it does not touch: sparse={LAZY!r} leaves them and their averages as they are (each row has its own count of steps), "
-        f"sparse={DENSE_EQUIVALENT!r} has them catch up when they are next touched, which gives the dense run's numbers; or use "
+        f"{who}: the gradient of a parameter of shape {tuple(p.shape)} must be dense, got {g.layout}; say what becomes "
+        f"of the rows it does not touch: sparse={LAZY!r} leaves them and their averages as they are (each row counts its "
+        f"own steps), sparse={DENSE_EQUIVALENT!r} has them catch up when they are next touched, which gives the dense run's numbers; or use "
         "sparse=False in the layer"
     )
