@@ -38,17 +38,17 @@ def test_every_setting_of_every_rule_follows_its_reference(rule, monkeypatch):
     for module in (behind, lazy):
         monkeypatch.setattr(module, "compiled", lambda *_: None)
     grads = list(gradients(STEPS))
-    dense = [g.to_dense().numpy() for g in grads]
+    dense = [g.to_dense().numpy().ravel() for g in grads]
     for case in chosen(rule):
         lr = case.settings.values["lr"]
         p = table()
-        start = p.detach().numpy().copy()
+        start = p.detach().numpy().ravel().copy()
         optimizer = OPTIMIZERS[rule]([p], sparse=MODE, **arguments(case))
         run(optimizer, p, grads, dense=False, change=lambda group, t, lr=lr: group.update(lr=lr * schedule(t)))
         optimizer.catch_up()
         lrs = [lr * schedule(t) for t in range(1, STEPS + 1)]
         wanted = REFERENCES[rule](start, lambda x, t: dense[t - 1], lrs, **numbers(case.settings))[-1]
-        torch.testing.assert_close(p.detach(), torch.from_numpy(wanted), rtol=1e-10, atol=1e-10, msg=lambda m, c=case: f"{c}: {m}")
+        torch.testing.assert_close(p.detach(), torch.from_numpy(wanted).view(V, W), rtol=1e-10, atol=1e-10, msg=lambda m, c=case: f"{c}: {m}")
 
 
 def every_hyper_changes(rule):
@@ -95,7 +95,8 @@ def test_it_equals_torchs_dense_optimizer(name, path):
     a = run(getattr(slalom.optim, name)([p], sparse=MODE, **TORCHS[name]), p, gradients(30), dense=False)
     b = run(getattr(torch.optim, name)([q], **TORCHS[name]), q, gradients(30), dense=True)
     a.catch_up()
-    torch.testing.assert_close(p, q, rtol=1e-10, atol=1e-10)
+    tolerance = 1e-7 if name == "NAdam" else 1e-10  # torch keeps mu_product in float32
+    torch.testing.assert_close(p, q, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("rule", ["adam", "sgd", "nadam"])

@@ -86,7 +86,7 @@ def difference(a: RuleOptimizer, p: torch.Tensor, b: RuleOptimizer, q: torch.Ten
     pairs = [(p, q), *((a.state[p][k], b.state[q][k]) for k in b.state[q])]
     worst = 0.0
     for x, y in pairs:
-        x, y = (np.asarray(torch.view_as_real(z.detach()) if z.is_complex() else z.detach()).astype(np.float64) for z in (x, y))
+        x, y = ((torch.view_as_real(z.detach()) if z.is_complex() else z.detach()).double().numpy() for z in (x, y))
         assert x.shape == y.shape
         assert np.isfinite(y).all()
         worst = max(worst, float(np.max(np.abs(x - y) / np.maximum(1, np.abs(y)), initial=0)))
