@@ -28,6 +28,9 @@ Floats = NDArray[np.float64]
 K = TypeVar("K")
 
 _STEP = r"""
+#define MATRICES @MATRICES@
+#define AHEAD 6
+
 /* Steps n rows of width D in place: row k of G belongs to row at[k] of the matrices in `table` (p, then the states). `row`
    tells each its row of coefficients; all take the first where it is null. */
 void slalom_rows(int64_t n, const int64_t *at, int64_t D, T *const *table, const T *G, const int64_t *row, const double *coef,
@@ -38,6 +41,10 @@ void slalom_rows(int64_t n, const int64_t *at, int64_t D, T *const *table, const
     #pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
     for (int64_t k = 0; k < n; k++) {
         const int64_t begin = at[k] * D;
+        for (int m = 0; m < MATRICES && k + AHEAD < n; m++) { /* rows lie far apart: fetched while those before are worked on */
+            const char *next = (const char *)(table[m] + at[k + AHEAD] * D);
+            for (int64_t b = 0; b < D * (int64_t)sizeof(T) && b < 1024; b += 64) __builtin_prefetch(next + b, 1);
+        }
         T *p = table[0] + begin;
         const T *g = G + k * D;
 @POINTERS@
@@ -124,7 +131,7 @@ class _Compiled:
         self._count = len(body.coefficients)
         self._tape = HostTape(made, [*body.coefficients, *(made.states[name] for name in self.scalars)])
         pointers = "\n".join(f"        T *s{k} = table[{1 + k}] + begin;" for k in range(len(self.states)))
-        self.source = filled(frame, body, dtype_name(dtype), title, ("plain",), POINTERS=pointers)
+        self.source = filled(frame, body, dtype_name(dtype), title, ("plain",), POINTERS=pointers, MATRICES=str(1 + len(self.states)))
         self._call = getattr(cache.library(self.source, (symbol,)), symbol)
 
     def coefficients(self, values: Mapping[str, Any], t: Floats, scalars: Mapping[str, Floats]) -> tuple[Floats, list[Floats]]:
