@@ -1,10 +1,11 @@
 """A step along sparse gradients on the CPU: a table of 1 M x 64 float32, 4096 looked-up rows a step, some of them twice.
 
 Rows are drawn at random, or as words are in text: row k with probability about 1/k. Median milliseconds over interleaved repeats,
-with the quartiles' distance as the spread, and the least time, which a busy machine disturbs less. "dense-equivalent" is measured
-where it stands in a long run: at random, after every row has had a gradient and 244 more steps (V/n, the mean time between two
-touches of a row); as in text, after 200 such steps. "missed": steps that were replayed for a touched row, on average. A dense step
-of the same rule, with a dense gradient, moves all rows.
+with the quartiles' distance as the spread, and the least time; "cpu" is the median of the process's own processor time, which
+other work on the machine disturbs least. "dense-equivalent" is measured where it stands in a long run: at random, after every row
+has had a gradient and 244 more steps (V/n, the mean time between two touches of a row); as in text, after 100 such steps.
+"missed": steps that were replayed for a touched row, on average. A dense step of the same rule, with a dense gradient, moves all
+rows.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import slalom.optim
 from slalom.race.environment import environment
 
 V, W, N = 1_000_000, 64, 4096
-REPEATS, DENSE_REPEATS, WARM = 3, 2, 20
+REPEATS, DENSE_REPEATS, WARM = 15, 3, 100
 TWINS: dict[str, tuple[str, dict[str, Any]]] = {"Adam": ("SparseAdam", {}), "SGD": ("SGD", {}), "Adagrad": ("Adagrad", {})}
 CASES: list[tuple[str, dict[str, Any]]] = [("Adam", {}), ("SGD", {}), ("Adagrad", {}), ("SGD", {"momentum": 0.9}), ("AdamW", {})]
 
@@ -48,7 +49,7 @@ def gradients(kind: str, count: int) -> list[torch.Tensor]:
 def settle(optimizer: Any, table: torch.nn.Parameter, kind: str) -> None:
     """Brings a dense-equivalent run to where it stands after many steps."""
     if kind == "random":
-        table.grad = gradient(torch.arange(V), torch.randn(V, W))
+        table.grad = gradient(torch.arange(V), torch.ones(V, W))
         optimizer.step()
         nothing = gradient(torch.empty(0, dtype=torch.int64), torch.empty(0, W))
         for _ in range(V // N):
@@ -60,9 +61,17 @@ def settle(optimizer: Any, table: torch.nn.Parameter, kind: str) -> None:
             optimizer.step()
 
 
-def summary(times: list[float]) -> str:
+def timed(step: Callable[[], Any]) -> tuple[float, float]:
+    """Milliseconds of one call: on the wall's clock, and of processor time."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    step()
+    return (time.perf_counter() - wall) * 1e3, (time.process_time() - cpu) * 1e3
+
+
+def summary(found: list[tuple[float, float]]) -> str:
+    times, cpu = zip(*found, strict=True)
     low, middle, high = statistics.quantiles(times, n=4, method="inclusive")
-    return f"{middle:9.2f} ± {high - low:6.2f}{min(times):10.2f}"
+    return f"{middle:9.2f} ± {high - low:6.2f}{min(times):10.2f}{statistics.median(cpu):10.2f}"
 
 
 def measure(name: str, given: dict[str, Any], kind: str) -> None:
@@ -73,10 +82,10 @@ def measure(name: str, given: dict[str, Any], kind: str) -> None:
     twin, more = TWINS.get(name, ("", {}))
     if twin and not given:
         makers[f"torch {twin}"] = lambda p: getattr(torch.optim, twin)([p], **more)
-    tables = {k: torch.nn.Parameter(torch.randn(V, W)) for k in makers}
+    tables = {k: torch.nn.Parameter(torch.ones(V, W)) for k in makers}
     optimizers = {k: make(tables[k]) for k, make in makers.items()}
     settle(optimizers["dense-equivalent"], tables["dense-equivalent"], kind)
-    times: dict[str, list[float]] = {k: [] for k in makers}
+    times: dict[str, list[tuple[float, float]]] = {k: [] for k in makers}
     missed = []
     for g in gradients(kind, REPEATS + 2):
         behind = optimizers["dense-equivalent"]._behind[tables["dense-equivalent"]]
@@ -84,9 +93,7 @@ def measure(name: str, given: dict[str, Any], kind: str) -> None:
         missed.append(float((behind.journal.end - seen)[seen >= 0].sum()) / len(seen))
         for k, optimizer in optimizers.items():
             tables[k].grad = g
-            begin = time.perf_counter()
-            optimizer.step()
-            times[k].append((time.perf_counter() - begin) * 1e3)
+            times[k].append(timed(optimizer.step))
     label = name + "".join(f", {k} {v:g}" for k, v in given.items())
     for k, found in times.items():
         note = f"{statistics.mean(missed[2:]):10.1f}" if k == "dense-equivalent" else ""
@@ -95,14 +102,10 @@ def measure(name: str, given: dict[str, Any], kind: str) -> None:
 
 def dense(name: str, given: dict[str, Any]) -> None:
     """Prints our step along a dense gradient."""
-    table = torch.nn.Parameter(torch.randn(V, W))
-    table.grad = torch.randn(V, W)
+    table = torch.nn.Parameter(torch.ones(V, W))
+    table.grad = torch.ones(V, W)
     optimizer = getattr(slalom.optim, name)([table], **given)
-    times = []
-    for _ in range(DENSE_REPEATS + 1):
-        begin = time.perf_counter()
-        optimizer.step()
-        times.append((time.perf_counter() - begin) * 1e3)
+    times = [timed(optimizer.step) for _ in range(DENSE_REPEATS + 1)]
     label = name + "".join(f", {k} {v:g}" for k, v in given.items())
     print(f"{label:20}{'all':8}{'dense':18}{summary(times[1:])}", flush=True)
 
@@ -112,7 +115,7 @@ def main() -> None:
     print("; ".join(f"{k} {told[k]}" for k in ("date", "slalom", "torch", "python", "processor", "cores", "threads")))
     print("load when it began, over 1, 5, 15 minutes: " + " ".join(f"{x:.2f}" for x in os.getloadavg()) + "\n")
     print(f"table {V} x {W}, float32; {N} rows a step; ms, median ± quartile distance, and least, of {REPEATS} interleaved steps")
-    print(f"{'rule':20}{'rows':8}{'':18}{'median ± spread':>18}{'least':>10}{'missed':>10}")
+    print(f"{'rule':20}{'rows':8}{'':18}{'median ± spread':>18}{'least':>10}{'cpu':>10}{'missed':>10}")
     torch.sparse.check_sparse_tensor_invariants.disable()
     for name, given in CASES:
         for kind in ("random", "text"):

@@ -105,15 +105,16 @@ class RuleOptimizer(SparseSteps):
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
         for plan, settings, values, rows, group in work:
             plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
-            for step_rows in rows:
-                step_rows()
+            for some in rows:
+                some.run(1.0)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
 
         The state is copied; its shapes and types are checked first, and nothing changes when they do not fit. Where
         both sides know their parameters' names (torch: `named_parameters()`), states are matched by name. Arguments
-        that the loaded groups lack keep this optimizer's values.
+        that the loaded groups lack, and `sparse`, keep this optimizer's values. Rows that were behind under
+        `sparse="dense-equivalent"` stay as they are: `catch_up()` first where the weights are to be kept.
         """
         load(self, state_dict)
         self.__dict__.pop("_plans", None)  # which holds on to the states before

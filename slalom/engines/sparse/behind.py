@@ -78,13 +78,13 @@ class Behind:
         for entry in range(int(seen[0]), to):
             some = rows[: int(np.searchsorted(seen, entry, "right"))]
             t, values, scalars = self.journal.at(entry)
-            none = torch.zeros(len(some), matrices.width, dtype=matrices.p.dtype, device=p.device)
+            none = torch.zeros(len(some), matrices.width, dtype=matrices.dtype, device=p.device)
             told = {name: torch.tensor(x, dtype=torch.float64, device=p.device) for name, x in scalars.items()}
             eager.step(self.settings, values, matrices, some, none, t, told)
         self.seen[rows] = to
 
-    def step(self, p: torch.Tensor, cell: State, gradient: RowGradient, settings: Settings, *, maximize: bool) -> None:
-        """Steps the touched rows in place, which are caught up first; the others will follow."""
+    def step(self, p: torch.Tensor, cell: State, gradient: RowGradient, settings: Settings, factor: float) -> None:
+        """Steps the touched rows, caught up first, in place along `factor` times the gradient; the others will follow."""
         rows, g, _ = gradient
         self.follow(settings, p, cell)
         self.catch_up(p, cell, rows)
@@ -96,13 +96,13 @@ class Behind:
             told = {name: np.array([value]) for name, value in scalars.items()}
             coefficients, after = kernel.coefficients(settings.values, np.array([taken + 1.0]), told)
             if g.numel():
-                kernel.step(at, rows, apart(g, p), None, coefficients, -1.0 if maximize else 1.0)
+                kernel.step(at, rows, apart(g, p), None, coefficients, factor)
                 changed(p)
             new: dict[str, Any] = {name: x[0] for name, x in zip(kernel.scalars, after, strict=True)}
         else:
             matrices = eager.Matrices(settings, p, cell, self.lead)
             now = {name: torch.tensor(x, dtype=torch.float64, device=p.device) for name, x in scalars.items()}
-            new = eager.step(settings, settings.values, matrices, rows, -g if maximize else g, taken + 1, now)
+            new = eager.step(settings, settings.values, matrices, rows, g * factor, taken + 1, now)
         self.seen[rows] = self.journal.end
         advance(settings, cell, new)
 

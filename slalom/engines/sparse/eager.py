@@ -27,6 +27,9 @@ class Matrices:
         self.width = prod(self.p.shape[len(lead) :])
         names = [name for name, state in settings.states.items() if not state.scalar]
         self.states = {name: _real(cell[state_key(settings.rule, name)]) for name in names}
+        self.dtype = self.p.dtype  # what is computed in: the widest that anything is stored in
+        for x in self.states.values():
+            self.dtype = torch.promote_types(self.dtype, x.dtype)
         self.windows = {name for name in names if settings.states[name].window is not None}
 
     def gather(self, rows: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -35,8 +38,8 @@ class Matrices:
         taken = {}
         for name, x in self.states.items():
             shape = (x.shape[0], len(rows), self.width) if name in self.windows else (len(rows), self.width)
-            taken[name] = (x[(slice(None), *at)] if name in self.windows else x[at]).reshape(shape)
-        return self.p[at].reshape(len(rows), self.width), taken
+            taken[name] = (x[(slice(None), *at)] if name in self.windows else x[at]).reshape(shape).to(self.dtype)
+        return self.p[at].reshape(len(rows), self.width).to(self.dtype), taken
 
     def scatter(self, rows: torch.Tensor, p: torch.Tensor, states: Mapping[str, torch.Tensor]) -> None:
         """Puts rows back in place, in the dtype of what holds them."""
@@ -65,6 +68,7 @@ def step(
     `t` and `scalars` are one number for all rows, or tensors with one a row.
     """
     p, states = matrices.gather(rows)
+    g = g.to(matrices.dtype)
     if isinstance(t, torch.Tensor):
         new_p, new = _each_its_own(settings, values, matrices.windows, p, g, states, t, scalars)
     else:

@@ -131,7 +131,9 @@ class _Compiled:
         self._count = len(body.coefficients)
         self._tape = HostTape(made, [*body.coefficients, *(made.states[name] for name in self.scalars)])
         pointers = "\n".join(f"        T *s{k} = table[{1 + k}] + begin;" for k in range(len(self.states)))
-        self.source = filled(frame, body, dtype_name(dtype), title, ("plain",), POINTERS=pointers, MATRICES=str(1 + len(self.states)))
+        self.source = filled(
+            frame, body, dtype_name(dtype), title, ("plain",), POINTERS=pointers, MATRICES=str(1 + len(self.states))
+        )
         self._call = getattr(cache.library(self.source, (symbol,)), symbol)
 
     def coefficients(self, values: Mapping[str, Any], t: Floats, scalars: Mapping[str, Floats]) -> tuple[Floats, list[Floats]]:

@@ -43,8 +43,8 @@ def count_rows(settings: Settings, p: torch.Tensor, cell: State, lead: tuple[int
             cell[row_key(settings, name)] = torch.full(lead, value, dtype=torch.float64, device=p.device)
 
 
-def step(settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient, *, maximize: bool) -> None:
-    """Steps the rows of the gradient in place, and counts one step of the parameter as a whole."""
+def step(settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient, factor: float) -> None:
+    """Steps the rows in place along `factor` times the gradient, and counts one step of the parameter as a whole."""
     rows, g, _ = gradient
     own = counted(cell)
     whole, scalars = steps_taken(cell), scalars_of(settings, cell)
@@ -59,12 +59,12 @@ def step(settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient
         )
         coefficients, after = kernel.coefficients(settings.values, told[0] + 1, dict(zip(kernel.scalars, told[1:], strict=True)))
         if g.numel():
-            kernel.step(at, rows, apart(g, p), which[:-1] if own else None, coefficients, -1.0 if maximize else 1.0)
+            kernel.step(at, rows, apart(g, p), which[:-1] if own else None, coefficients, factor)
             changed(p)
         new = {name: torch.from_numpy(x[which[:-1]]) for name, x in zip(kernel.scalars, after, strict=True)} if own else {}
         new_whole = {name: float(x[which[-1]]) for name, x in zip(kernel.scalars, after, strict=True)}
     else:
-        new = _eager(settings, p, cell, gradient, taken, mine, whole, maximize=maximize)
+        new = _eager(settings, p, cell, gradient, taken, mine, whole, factor)
         nothing = torch.zeros(1, dtype=torch.float64)
         _, s = settings.step(nothing, nothing, _whole(settings, scalars), whole + 1)
         new_whole = {name: float(getattr(s, name)) for name in scalars}
@@ -95,7 +95,7 @@ def _distinct(
 
 
 def _eager(
-    settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient, taken: Any, mine: Any, whole: int, *, maximize: bool
+    settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient, taken: Any, mine: Any, whole: int, factor: float
 ) -> dict[str, torch.Tensor]:
     rows, g, lead = gradient
     if not len(rows):
@@ -107,7 +107,7 @@ def _eager(
     if alike and columns:  # as in the dense step
         counts_now, scalars = int(counts_now[0]), {name: x[0] for name, x in scalars.items()}
     matrices = eager.Matrices(settings, p, cell, lead)
-    new = eager.step(settings, settings.values, matrices, rows, -g if maximize else g, counts_now, scalars)
+    new = eager.step(settings, settings.values, matrices, rows, g * factor, counts_now, scalars)
     return {name: torch.as_tensor(x, dtype=torch.float64).expand(len(rows)) for name, x in new.items()}
 
 

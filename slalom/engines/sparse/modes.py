@@ -24,6 +24,6 @@ def refused(who: str, p: torch.Tensor, g: torch.Tensor) -> BadValueError:
     return BadValueError(
         f"{who}: the gradient of a parameter of shape {tuple(p.shape)} must be dense, got {g.layout}; say what becomes "
         f"of the rows it does not touch: sparse={LAZY!r} leaves them and their averages as they are (each row counts its "
-        f"own steps), sparse={DENSE_EQUIVALENT!r} has them catch up when they are next touched, which gives the dense run's numbers; or use "
-        "sparse=False in the layer"
+        f"own steps), sparse={DENSE_EQUIVALENT!r} has them catch up when they are next touched, which gives the dense run's "
+        "numbers; or use sparse=False in the layer"
     )

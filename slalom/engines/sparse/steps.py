@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import nn
@@ -21,7 +21,13 @@ from slalom.engines.sparse.zero import rest
 from slalom.engines.state import complete
 
 Group = dict[str, Any]
-Work = Callable[[], None]
+
+
+class Work(NamedTuple):
+    """A parameter's rows ready to be stepped: the gradient's numbers, and `run(factor)`, which multiplies them by `factor`."""
+
+    values: torch.Tensor
+    run: Callable[[float], None]
 
 
 class SparseSteps(torch.optim.Optimizer):
@@ -128,7 +134,7 @@ class SparseSteps(torch.optim.Optimizer):
             raise BadValueError(
                 f"{who}: differentiable=True needs dense gradients, got {g.layout}; use sparse=False in the layer"
             )
-        gradient, cell = read(g, p, who), self.state[p]
+        gradient, cell, sign = read(g, p, who), self.state[p], -1.0 if group["maximize"] else 1.0
         behind = self.__dict__.setdefault("_behind", {}).get(p)
         if mode == LAZY:
             complete(cell, settings, values, p)
@@ -136,7 +142,7 @@ class SparseSteps(torch.optim.Optimizer):
                 self._settle(p)
             lazy.count_rows(settings, p, cell, gradient.lead, who)
             self._by_rows = True
-            return lambda: lazy.step(settings, p, cell, gradient, maximize=group["maximize"])
+            return Work(gradient.values, lambda factor: lazy.step(settings, p, cell, gradient, sign * factor))
         if lazy.counted(cell):
             raise BadValueError(
                 f"{who}: the rows of a parameter of shape {tuple(p.shape)} have counts of their own, from sparse={LAZY!r}; "
@@ -154,7 +160,7 @@ class SparseSteps(torch.optim.Optimizer):
         if behind is None:
             behind = self._behind[p] = Behind(settings, p, cell, gradient.lead)
         chosen = behind
-        return lambda: chosen.step(p, cell, gradient, settings, maximize=group["maximize"])
+        return Work(gradient.values, lambda factor: chosen.step(p, cell, gradient, settings, sign * factor))
 
     def _all_rows(self, group: Group, settings: Settings, p: torch.Tensor, g: torch.Tensor) -> Work:
         # A dense gradient where rows have counts of their own: every row is touched.
@@ -165,7 +171,8 @@ class SparseSteps(torch.optim.Optimizer):
         real = torch.view_as_real(g.detach().resolve_conj()) if g.is_complex() else g.detach().resolve_neg()
         rows = torch.arange(cell[lazy.COUNT].numel(), device=p.device)
         gradient = RowGradient(rows, real.reshape(len(rows), width_of(p, lead)), lead)
-        return lambda: lazy.step(settings, p, cell, gradient, maximize=group["maximize"])
+        sign = -1.0 if group["maximize"] else 1.0
+        return Work(gradient.values, lambda factor: lazy.step(settings, p, cell, gradient, sign * factor))
 
     def _settle(self, p: torch.Tensor) -> None:
         """Catches up all rows of a parameter, which is stepped in another way from now on."""

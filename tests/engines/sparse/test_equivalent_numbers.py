@@ -2,6 +2,10 @@
 
 import pytest
 import torch
+
+import slalom.optim
+from slalom.engines.sparse import behind, lazy
+from slalom.testing.references import REFERENCES
 from tests.engines.sparse.twins import (
     OPTIMIZERS,
     V,
@@ -16,10 +20,6 @@ from tests.engines.sparse.twins import (
     sparse,
     table,
 )
-
-import slalom.optim
-from slalom.engines.sparse import behind, lazy
-from slalom.testing.references import REFERENCES
 
 MODE = "dense-equivalent"
 STEPS = 14
@@ -48,7 +48,9 @@ def test_every_setting_of_every_rule_follows_its_reference(rule, monkeypatch):
         optimizer.catch_up()
         lrs = [lr * schedule(t) for t in range(1, STEPS + 1)]
         wanted = REFERENCES[rule](start, lambda x, t: dense[t - 1], lrs, **numbers(case.settings))[-1]
-        torch.testing.assert_close(p.detach(), torch.from_numpy(wanted).view(V, W), rtol=1e-10, atol=1e-10, msg=lambda m, c=case: f"{c}: {m}")
+        torch.testing.assert_close(
+            p.detach(), torch.from_numpy(wanted).view(V, W), rtol=1e-10, atol=1e-10, msg=lambda m, c=case: f"{c}: {m}"
+        )
 
 
 def every_hyper_changes(rule):
@@ -93,7 +95,7 @@ TORCHS = {
 def test_it_equals_torchs_dense_optimizer(name, path):
     p, q = table(), table()
     a = run(getattr(slalom.optim, name)([p], sparse=MODE, **TORCHS[name]), p, gradients(30), dense=False)
-    b = run(getattr(torch.optim, name)([q], **TORCHS[name]), q, gradients(30), dense=True)
+    run(getattr(torch.optim, name)([q], **TORCHS[name]), q, gradients(30), dense=True)
     a.catch_up()
     tolerance = 1e-7 if name == "NAdam" else 1e-10  # torch keeps mu_product in float32
     torch.testing.assert_close(p, q, rtol=tolerance, atol=tolerance)
@@ -116,7 +118,7 @@ def test_a_thousand_missed_steps_in_float32_end_where_the_dense_run_does(rule):
     p, q = table(torch.float32), table(torch.float32)
     one, none = sparse([0], torch.ones(1, W)), sparse([], torch.ones(0, W))
     a = run(OPTIMIZERS[rule]([p], sparse=MODE, **more), p, [one] + [none] * 1200, dense=False)
-    b = run(OPTIMIZERS[rule]([q], **more), q, [one] + [none] * 1200, dense=True)
+    run(OPTIMIZERS[rule]([q], **more), q, [one] + [none] * 1200, dense=True)
     assert len(a._behind[p].journal._rows) >= 1200
     a.catch_up()
     torch.testing.assert_close(p, q, rtol=1e-6, atol=1e-7)

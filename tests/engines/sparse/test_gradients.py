@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from tests.engines.sparse.twins import V, W, difference, gradients, run, sparse, table
 
 import slalom.optim
 from slalom.core.errors import BadValueError
 from slalom.engines.sparse import behind, lazy
 from slalom.engines.sparse.gradient import read
+from tests.engines.sparse.twins import V, W, difference, gradients, run, sparse, table
 
 MODES = ["lazy", "dense-equivalent"]
 
@@ -24,7 +24,9 @@ def filled(shape, sparse_dim, seed, dtype=torch.float64, every=False):
     """A COO gradient with that many indexed axes; some rows twice; `every`: all rows, so that both modes are the dense run."""
     g = torch.Generator().manual_seed(seed)
     lead = shape[:sparse_dim]
-    rows = torch.cartesian_prod(*(torch.arange(n) for n in lead)).reshape(-1, sparse_dim).T if every else torch.empty(sparse_dim, 0)
+    rows = (
+        torch.cartesian_prod(*(torch.arange(n) for n in lead)).reshape(-1, sparse_dim).T if every else torch.empty(sparse_dim, 0)
+    )
     more = torch.stack([torch.randint(0, n, (4,), generator=g) for n in lead])
     indices = torch.cat([rows.long(), more], 1)
     return torch.sparse_coo_tensor(indices, torch.randn(indices.shape[1], *shape[sparse_dim:], generator=g, dtype=dtype), shape)
@@ -194,7 +196,7 @@ def test_what_cannot_be_stepped_is_refused_with_the_reason():
     ]:
         with pytest.raises(BadValueError, match=said):
             optimizer.catch_up(p, rows)
-    with pytest.raises(BadValueError, match="Adam.catch_up: a tensor of shape .* is none of its parameters"):
+    with pytest.raises(BadValueError, match=r"Adam.catch_up: a tensor of shape .* is none of its parameters"):
         optimizer.catch_up(table())
     with pytest.raises(BadValueError, match="rows are a parameter's"):
         optimizer.catch_up(rows=torch.tensor([0]))

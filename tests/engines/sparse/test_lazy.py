@@ -2,6 +2,11 @@
 
 import pytest
 import torch
+
+import slalom.optim
+from slalom.core.errors import BadValueError
+from slalom.engines.sparse import behind, lazy
+from slalom.testing.references import REFERENCES
 from tests.engines.sparse.twins import (
     OPTIMIZERS,
     V,
@@ -16,11 +21,6 @@ from tests.engines.sparse.twins import (
     sparse,
     table,
 )
-
-import slalom.optim
-from slalom.core.errors import BadValueError
-from slalom.engines.sparse import behind, lazy
-from slalom.testing.references import REFERENCES
 
 
 @pytest.fixture(params=["compiled", "eager"])
@@ -91,7 +91,9 @@ def test_it_agrees_with_sparse_adam_while_every_row_of_the_gradient_has_been_in_
     assert ((before - q[0]).detach() < 0.05).all()
 
 
-@pytest.mark.parametrize(("name", "arguments"), [("SGD", {"lr": 0.1}), ("Adagrad", {"lr": 0.1, "initial_accumulator_value": 0.1})])
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("SGD", {"lr": 0.1}), ("Adagrad", {"lr": 0.1, "initial_accumulator_value": 0.1})]
+)
 @pytest.mark.parametrize("mode", ["lazy", "dense-equivalent"])
 def test_both_modes_equal_torch_where_torch_steps_sparse_gradients_exactly(name, arguments, mode, path):
     p, q = table(), table()

@@ -6,11 +6,11 @@ import pickle
 
 import pytest
 import torch
-from tests.engines.sparse.twins import OPTIMIZERS, gradients, run, sparse, table
 from torch import nn
 
 import slalom.optim
 from slalom.core.errors import BadValueError
+from tests.engines.sparse.twins import OPTIMIZERS, gradients, run, sparse, table
 
 MODE = "dense-equivalent"
 TOKENS = 20
@@ -68,7 +68,8 @@ def test_training_with_the_tables_followed_is_dense_training(rule):
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, 15) for o in (one, two)]
     one.follow(a)
     mine, dense = train(a, one, scheduler=schedules[0]), train(b, two, scheduler=schedules[1])
-    assert a.words.weight.grad.is_sparse and not b.words.weight.grad.is_sparse
+    assert a.words.weight.grad.is_sparse
+    assert not b.words.weight.grad.is_sparse
     torch.testing.assert_close(mine, dense, rtol=1e-10, atol=1e-10)
     assert (one._behind[a.words.weight].seen < one._behind[a.words.weight].journal.end).any()
     close(a, b)  # the tables' own state_dict catches them up
@@ -111,7 +112,9 @@ def test_modes_are_a_groups_own():
     train(net, optimizer, 3)
     assert "row_step" in optimizer.state[net.words.weight]
     assert list(optimizer._behind) == [net.bags.weight]
-    with pytest.raises(BadValueError, match=r"sparse must be one of None, 'lazy', 'dense-equivalent', got 'eager' \(parameter group 1\)"):
+    with pytest.raises(
+        BadValueError, match=r"sparse must be one of None, 'lazy', 'dense-equivalent', got 'eager' \(parameter group 1\)"
+    ):
         slalom.optim.Adam([{"params": [table()]}, {"params": [table()], "sparse": "eager"}])
     with pytest.raises(BadValueError, match="sparse must be one of None, 'lazy', 'dense-equivalent', got True"):
         slalom.optim.Adam([table()], sparse=True)
@@ -157,7 +160,8 @@ def test_a_copy_of_model_and_optimizer_goes_on_as_the_original(copied, mode):
         torch.save((p, optimizer), file)
         file.seek(0)
         q, other = torch.load(file, weights_only=False)
-    assert other.param_groups[0]["params"][0] is q and q is not p
+    assert other.param_groups[0]["params"][0] is q
+    assert q is not p
     run(other, q, gradients(9, seed=4), dense=False).catch_up()
     run(optimizer, p, gradients(9, seed=4), dense=False).catch_up()
     assert torch.equal(p, q)
@@ -171,12 +175,15 @@ def test_an_error_in_a_later_group_leaves_all_as_it_was(mode):
     optimizer = slalom.optim.Adam([{"params": [p]}, {"params": [q], "sparse": None}], sparse=mode, lr=0.1)
     start = p.detach().clone()
     p.grad = q.grad = sparse([1, 2], torch.ones(2, 3, dtype=torch.float64))
-    with pytest.raises(BadValueError, match=r"Adam: the gradient .* must be dense, got torch.sparse_coo; .*'lazy' .*'dense-equivalent'"):
+    with pytest.raises(
+        BadValueError, match=r"Adam: the gradient .* must be dense, got torch.sparse_coo; .*'lazy' .*'dense-equivalent'"
+    ):
         optimizer.step()
     assert torch.equal(p, start)
     q.grad = None
     optimizer.step()
-    assert optimizer.state[p]["step"] == 1 and not torch.equal(p, start)
+    assert optimizer.state[p]["step"] == 1
+    assert not torch.equal(p, start)
 
 
 def test_a_closure_is_called_and_its_loss_returned():
