@@ -17,7 +17,7 @@ from slalom.engines.sparse.follow import Following
 from slalom.engines.sparse.gradient import RowGradient, flat, read
 from slalom.engines.sparse.modes import DENSE_EQUIVALENT, LAZY, refused
 from slalom.engines.sparse.params import width_of
-from slalom.engines.sparse.zero import rest
+from slalom.engines.sparse.zero import by_rows, rest
 from slalom.engines.state import complete
 
 Group = dict[str, Any]
@@ -133,6 +133,11 @@ class SparseSteps(torch.optim.Optimizer):
         if self.defaults["differentiable"]:
             raise BadValueError(
                 f"{who}: differentiable=True needs dense gradients, got {g.layout}; use sparse=False in the layer"
+            )
+        if not by_rows(settings):
+            raise BadValueError(
+                f"{who}: a step of {self.rule.name} on one row depends on the others, so rows cannot be stepped apart; use "
+                "sparse=False in the layer"
             )
         gradient, cell, sign = read(g, p, who), self.state[p], -1.0 if group["maximize"] else 1.0
         behind = self.__dict__.setdefault("_behind", {}).get(p)

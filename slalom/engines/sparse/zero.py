@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 
 from slalom.core.rule import Rule, Settings
 from slalom.engines.printers.nodes import G0, Call, Compare, Expr, HyperValue, Neg, Num, Op, Prev, Step, Var
-from slalom.engines.printers.tree import Assign, Program
+from slalom.engines.printers.tree import Assign, LanguageError, Program, program
 
 ZERO = Num(0)
 _KEEP_ZERO = ("sqrt", "absolute", "sign")
@@ -84,6 +85,24 @@ def _positive(node: Expr, rule: Rule) -> bool:
         h = rule.hypers[node.name]
         return (h.gt is not None and h.gt >= 0) or (h.ge is not None and h.ge > 0)
     return isinstance(node, Num) and node.value > 0
+
+
+_by_rows: dict[tuple[Rule, tuple[Any, ...]], bool] = {}
+
+
+def by_rows(settings: Settings) -> bool:
+    """Whether rows can be stepped apart: the rule is elementwise, or, where its body cannot be read, is so on some numbers."""
+    key = (settings.rule, settings.program)
+    if key not in _by_rows:
+        try:
+            program(settings)
+            _by_rows[key] = True
+        except LanguageError:
+            p, g = (torch.tensor(x, dtype=torch.float64) for x in ([[1.0, 2.0], [-3.0, 0.5]], [[0.1, -2.0], [4.0, 1.0]]))
+            together = settings.step(p, g, settings.init(p), 1)[0]
+            alone = [settings.step(p[k : k + 1], g[k : k + 1], settings.init(p[k : k + 1]), 1)[0] for k in range(2)]
+            _by_rows[key] = torch.allclose(together, torch.cat(alone), rtol=1e-12, atol=0)
+    return _by_rows[key]
 
 
 # Numbers on which steps are tried: any absolute or relative move of a parameter shows on one of these.
