@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from slalom.core.errors import BadValueError
-from slalom.core.rule import REGISTRY, Settings
+from slalom.core.rule import Settings, get_rule
 from slalom.engines.sparse import eager
 from slalom.engines.sparse.gradient import RowGradient
 from slalom.engines.sparse.journal import Journal
@@ -130,7 +130,7 @@ class Behind:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         name, values, options, on = state["settings"]
-        self.__dict__.update(state, settings=Settings(REGISTRY[name], values, options, on))
+        self.__dict__.update(state, settings=Settings(get_rule(name), values, options, on))
 
 
 def _outside(rows: torch.Tensor, count: int) -> BadValueError:

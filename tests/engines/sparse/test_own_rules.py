@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from tests.engines.kernels.odd_rule import odd
-from tests.engines.sparse.twins import difference, gradients, run, table
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import REGISTRY, Hyper, rule, zeros
 from slalom.engines.optimizer import optimizer_class
+from tests.engines.kernels.odd_rule import odd
+from tests.engines.sparse.twins import difference, gradients, run, table
 
 
 @pytest.fixture
