@@ -14,21 +14,22 @@ from torch._compile import _disable_dynamo
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
 from slalom.engines import signature
+from slalom.engines.clipping import clip_factor, largest_norm, norm_of, number
 from slalom.engines.fused import Plan
 from slalom.engines.loading import load
-from slalom.engines.signature import IMPLEMENTATION, Argument
+from slalom.engines.rounding import check_rounding, seed_of, stream
+from slalom.engines.signature import ENGINE, IMPLEMENTATION, Argument
 from slalom.engines.sparse import SparseSteps
-from slalom.engines.sparse.modes import check as check_mode
 from slalom.engines.sparse.modes import refused
 from slalom.engines.sparse.steps import Work
-from slalom.engines.state import complete
+from slalom.engines.state import complete, stored_as
 from slalom.engines.step import Job
 
 Group = dict[str, Any]
 # A hyper of this name is the schedule's factor alone. torch's schedulers leave their peak in the group ("initial_lr", and
 # "max_lr" where the rate first rises), so the factor can be read off; what the user sets multiplies it.
 SCHEDULE = "schedule"
-_SIMPLE = frozenset({float, int, bool, str, type(None)})  # values that are what they were if they are equal
+_SIMPLE = frozenset({float, int, bool, str, type(None), torch.dtype})  # values that are what they were if they are equal
 Params = (
     Iterable[torch.Tensor] | Iterable[Group] | Iterable[tuple[str, torch.Tensor]]
 )  # torch.optim.optimizer.ParamsT, which older releases lack
@@ -41,6 +42,9 @@ class RuleOptimizer(SparseSteps):
     and edits of `param_groups` take effect at the next step. State dicts use torch's keys where torch has the rule.
     """
 
+    grad_norm: torch.Tensor | None = None
+    """The norm of the last step's gradients before they were clipped, after unscaling; None without `clip_grad_norm`."""
+    _step_supports_amp_scaling = True  # torch.amp.GradScaler then sets grad_scale and found_inf, and leaves the rest to step()
     _arguments: ClassVar[tuple[Argument, ...]]
     _given: frozenset[str]
 
@@ -68,6 +72,7 @@ class RuleOptimizer(SparseSteps):
         self._use_convention(defaults, self._given)
         self._settings_of(defaults)
         super().__init__(params, defaults)
+        check_rounding(type(self).__name__, self.param_groups, differentiable=defaults["differentiable"])
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds a group, its hypers checked; what it does not give is the constructor's.
@@ -85,6 +90,15 @@ class RuleOptimizer(SparseSteps):
                     param_group.setdefault(a.name, fresh[a.name])
             self._settings_of(self.defaults | param_group, self._where(len(self.param_groups)))
         super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        try:
+            for p in group["params"]:
+                stored_as(p, group["state_dtype"])
+            largest_norm(type(self).__name__, self.param_groups)
+        except BadValueError:
+            self.param_groups.pop()
+            raise
+        seed_of(group)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step along the gradients as they are; parameters without one are left out.
@@ -101,12 +115,22 @@ class RuleOptimizer(SparseSteps):
 
     @_disable_dynamo  # torch.compiler.disable would load the whole compiler when Slalom is imported
     def _step_groups(self) -> None:
+        found_inf, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
+        if found_inf is not None and number(found_inf):  # as if the step had not been called: no state is made
+            return
         # Every group is read before the first is stepped, so an error leaves all as it was.
+        largest = largest_norm(type(self).__name__, self.param_groups)
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
+        factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
+        if largest is not None:
+            rest = [job.g for plan, *_ in work for job in plan.rest] + [some.values for *_, rows, _ in work for some in rows]
+            norm = norm_of(rest, sum(plan.square_sum() for plan, *_ in work)) * factor
+            self.grad_norm = norm.detach()
+            factor = clip_factor(norm, largest) * factor
         for plan, settings, values, rows, group in work:
-            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
+            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"], factor=factor)
             for some in rows:
-                some.run(1.0)
+                some.run(number(factor))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
@@ -137,10 +161,11 @@ class RuleOptimizer(SparseSteps):
         if group["sparse"] is not None or self._steps_rows:
             rows, params, grads = self._rows_apart(group, settings, values, params, grads)
         plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
-        known = plans.get(index)
-        if known is not None and known.fits(settings, params, grads, self.state):
+        known, seed = plans.get(index), seed_of(group)
+        if known is not None and known.fits(settings, params, grads, self.state, seed):
             return known, settings, values, rows
-        made = Plan(settings, self._jobs(params, settings, values), differentiable=self.defaults["differentiable"])
+        jobs = self._jobs(group, params, settings, values, seed)
+        made = Plan(settings, jobs, differentiable=self.defaults["differentiable"], seed=seed)
         plans.pop(index, None)
         if not made.rest:
             plans[index] = made
@@ -160,16 +185,18 @@ class RuleOptimizer(SparseSteps):
         found: tuple[Settings, dict[str, Any]] = held[index][1]
         return found
 
-    def _jobs(self, params: Iterable[torch.Tensor], settings: Settings, values: Mapping[str, Any]) -> list[Job]:
-        jobs = []
-        for p in params:
+    def _jobs(
+        self, group: Group, params: Iterable[torch.Tensor], settings: Settings, values: Mapping[str, Any], seed: int | None
+    ) -> list[Job]:
+        jobs, wanted = [], set(params)
+        for position, p in enumerate(group["params"]):
             g = p.grad
-            if g is None:
+            if g is None or p not in wanted:
                 continue
             if g.layout != torch.strided:
                 raise refused(type(self).__name__, p, g)
-            complete(self.state[p], settings, values, p)
-            jobs.append(Job(p, g, self.state[p]))
+            complete(self.state[p], settings, values, p, group["state_dtype"])
+            jobs.append(Job(p, g, self.state[p], None if seed is None else stream(seed, position)))
         return jobs
 
     def _settings_of(self, group: Group, where: str = "") -> tuple[Settings, dict[str, Any]]:
@@ -189,11 +216,9 @@ class RuleOptimizer(SparseSteps):
                     )
             elif a.is_option:
                 options[a.name] = value
-            elif a.name == "sparse":
-                check_mode(name, value, where)
             elif not a.names:
-                if not isinstance(value, bool):
-                    raise BadValueError(f"{name}: {a.name} must be True or False, got {value!r}{where}")
+                if not ENGINE[a.name].admits(value):
+                    raise BadValueError(f"{name}: {a.name} must be {ENGINE[a.name].allowed}, got {value!r}{where}")
             elif not a.fits(value):
                 raise BadValueError(f"{name}: {a.name} must be {len(a.names)} numbers, got {value!r}{where}")
             else:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from slalom.core.rule import Settings
+from slalom.engines.kernels.storage import HALVES
 from slalom.engines.sparse.gradient import axes
 from slalom.engines.state import state_key
 
@@ -30,6 +31,8 @@ class Matrices:
         self.dtype = self.p.dtype  # what is computed in: the widest that anything is stored in
         for x in self.states.values():
             self.dtype = torch.promote_types(self.dtype, x.dtype)
+        if self.dtype in HALVES:  # computed on as float32, as in the dense step
+            self.dtype = torch.float32
         self.windows = {name for name in names if settings.states[name].window is not None}
 
     def gather(self, rows: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

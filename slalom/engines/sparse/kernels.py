@@ -17,6 +17,7 @@ from slalom.engines.kernels import cache
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.kernel import PARALLEL_FROM, dtype_name
 from slalom.engines.kernels.source import filled, state_order
+from slalom.engines.kernels.storage import Memory
 from slalom.engines.printers.c import c_body
 from slalom.engines.printers.host import HostTape
 from slalom.engines.printers.nodes import Step
@@ -132,7 +133,7 @@ class _Compiled:
         self._tape = HostTape(made, [*body.coefficients, *(made.states[name] for name in self.scalars)])
         pointers = "\n".join(f"        T *s{k} = table[{1 + k}] + begin;" for k in range(len(self.states)))
         self.source = filled(
-            frame, body, dtype_name(dtype), title, ("plain",), POINTERS=pointers, MATRICES=str(1 + len(self.states))
+            frame, body, dtype_name(dtype), title, ("plain",), Memory(), POINTERS=pointers, MATRICES=str(1 + len(self.states))
         )
         self._call = getattr(cache.library(self.source, (symbol,)), symbol)
 

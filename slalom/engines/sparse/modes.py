@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from slalom.core.errors import BadValueError
@@ -11,12 +9,6 @@ from slalom.core.errors import BadValueError
 LAZY = "lazy"
 DENSE_EQUIVALENT = "dense-equivalent"
 MODES = (None, LAZY, DENSE_EQUIVALENT)
-
-
-def check(who: str, value: Any, where: str = "") -> None:
-    """BadValueError for a value of `sparse=` that is not a mode."""
-    if not any(value is mode or (isinstance(value, str) and value == mode) for mode in MODES):
-        raise BadValueError(f"{who}: sparse must be one of {', '.join(map(repr, MODES))}, got {value!r}{where}")
 
 
 def refused(who: str, p: torch.Tensor, g: torch.Tensor) -> BadValueError:

@@ -134,6 +134,10 @@ class SparseSteps(torch.optim.Optimizer):
             raise BadValueError(
                 f"{who}: differentiable=True needs dense gradients, got {g.layout}; use sparse=False in the layer"
             )
+        if group["stochastic_rounding"]:
+            raise BadValueError(
+                f"{who}: stochastic_rounding=True needs dense gradients, got {g.layout}; use sparse=False in the layer"
+            )
         if not by_rows(settings):
             raise BadValueError(
                 f"{who}: a step of {self.rule.name} on one row depends on the others, so rows cannot be stepped apart; use "
@@ -142,7 +146,7 @@ class SparseSteps(torch.optim.Optimizer):
         gradient, cell, sign = read(g, p, who), self.state[p], -1.0 if group["maximize"] else 1.0
         behind = self.__dict__.setdefault("_behind", {}).get(p)
         if mode == LAZY:
-            complete(cell, settings, values, p)
+            complete(cell, settings, values, p, group["state_dtype"])
             if behind is not None:
                 self._settle(p)
             lazy.count_rows(settings, p, cell, gradient.lead, who)
@@ -158,7 +162,7 @@ class SparseSteps(torch.optim.Optimizer):
                 f"{who}: sparse={DENSE_EQUIVALENT!r} cannot be had at these settings: the dense run would turn every row "
                 f"that has no gradient yet into NaN (0/0); set eps above 0, or use sparse={LAZY!r}"
             )
-        complete(cell, settings, values, p)
+        complete(cell, settings, values, p, group["state_dtype"])
         if behind is not None and behind.lead != gradient.lead:
             self._settle(p)
             behind = None

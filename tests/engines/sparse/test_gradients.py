@@ -187,6 +187,8 @@ def test_what_cannot_be_stepped_is_refused_with_the_reason():
     p.grad = sparse([1], torch.ones(1, W, dtype=torch.float64))
     with pytest.raises(BadValueError, match="differentiable=True needs dense gradients"):
         slalom.optim.Adam([p], sparse="lazy", differentiable=True).step()
+    with pytest.raises(BadValueError, match="stochastic_rounding=True needs dense gradients"):
+        slalom.optim.Adam([p], sparse="lazy", stochastic_rounding=True, state_dtype=torch.bfloat16).step()
     for settings in ({"eps": 0.0}, {"eps": 0.0, "convention": "tf"}):
         with pytest.raises(BadValueError, match=r"the dense run would turn every row .* into NaN \(0/0\); set eps above 0"):
             slalom.optim.Adam([p], sparse="dense-equivalent", **settings).step()
@@ -205,3 +207,19 @@ def test_what_cannot_be_stepped_is_refused_with_the_reason():
         optimizer.catch_up(table())
     with pytest.raises(BadValueError, match="rows are a parameter's"):
         optimizer.catch_up(rows=torch.tensor([0]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_clipping_and_the_scaler_count_rows_too(mode, path):
+    p, q = [table(), table()], [table(), table()]
+    a, b = slalom.optim.SGD(p, sparse=mode, lr=0.1, clip_grad_norm=0.5), slalom.optim.SGD(q, lr=0.1, clip_grad_norm=0.5)
+    for o in (a, b):
+        o.grad_scale, o.found_inf = torch.tensor(4.0), torch.tensor(0.0)
+    for g in gradients(5):
+        p[0].grad, q[0].grad = g, g.to_dense()
+        p[1].grad = q[1].grad = torch.ones(V, W, dtype=torch.float64)
+        a.step()
+        b.step()
+        torch.testing.assert_close(a.grad_norm, b.grad_norm)
+    a.catch_up()
+    torch.testing.assert_close(p, q, rtol=1e-10, atol=1e-10)
