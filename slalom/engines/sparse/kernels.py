@@ -139,7 +139,11 @@ class _Compiled:
 
     def coefficients(self, values: Mapping[str, Any], t: Floats, scalars: Mapping[str, Floats]) -> tuple[Floats, list[Floats]]:
         """`(coefficients [r, width], new scalar states, [r] each)` at steps `t [r]`, counted from 1."""
-        made = self._tape.run(values, t, scalars)
+        made: list[Any] | None = None
+        if len(t) == 1:  # as the dense step computes its own, to the bit
+            made = self._tape.one(values, float(t[0]), {name: float(x[0]) for name, x in scalars.items()})
+        if made is None:
+            made = self._tape.run(values, t, scalars)
         told = np.empty((len(t), self.width))
         for k in range(self._count):
             told[:, k] = made[k]

@@ -82,6 +82,8 @@ def _distinct(
     counts_now = np.append(taken.numpy().astype(np.int64), whole)
     if pairs:
         told = np.stack([counts_now.astype(np.float64), *(np.append(x.numpy(), value) for x, value in pairs)])
+        if (told == told[:, :1]).all():
+            return told[:, :1], np.zeros(told.shape[1], np.int64)
         return told, np.arange(told.shape[1])
     if not len(taken):
         return np.array([[float(whole)], *([scalars[k]] for k in names)]), np.zeros(1, np.int64)
