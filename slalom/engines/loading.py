@@ -11,6 +11,7 @@ import torch
 
 from slalom.core.errors import BadValueError
 from slalom.engines.signature import IMPLEMENTATION
+from slalom.engines.sparse.loading import without_rows
 from slalom.engines.state import checked
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
             known.add(key)
             if key in given["state"]:
                 label = repr(names[position]) if names else f"parameter {position} of group {index}"
-                made = checked(given["state"][key], settings, p, label, group["state_dtype"])
+                whole, rows = without_rows(given["state"][key], settings, p, group["sparse"], label)
+                made = checked(whole, settings, p, label, group["state_dtype"])
                 if made:
-                    state[p] = made
+                    state[p] = made | rows
     state.update({k: v for k, v in given["state"].items() if k not in known})  # as torch: what belongs to no parameter
     optimizer.__setstate__({"state": state, "param_groups": groups})
     for post_hook in optimizer._optimizer_load_state_dict_post_hooks.values():
@@ -76,6 +78,7 @@ def _group(optimizer: RuleOptimizer, mine: Group, theirs: Mapping[str, Any]) -> 
     arguments = {a.name: mine[a.name] for a in optimizer._arguments}
     made = arguments | {k: _copied(v) for k, v in theirs.items() if k not in IMPLEMENTATION}
     made["params"] = mine["params"]
+    made["sparse"] = mine["sparse"]  # how this model's layers give their gradients, not what was learnt
     if "param_names" in mine:
         made["param_names"] = mine["param_names"]
     return made

@@ -19,6 +19,9 @@ from slalom.engines.fused import Plan, one_device
 from slalom.engines.loading import load
 from slalom.engines.rounding import check_rounding, seed_of, stream
 from slalom.engines.signature import ENGINE, IMPLEMENTATION, Argument
+from slalom.engines.sparse import SparseSteps
+from slalom.engines.sparse.modes import refused
+from slalom.engines.sparse.steps import Work
 from slalom.engines.state import complete, stored_as
 from slalom.engines.step import Job
 
@@ -32,14 +35,13 @@ Params = (
 )  # torch.optim.optimizer.ParamsT, which older releases lack
 
 
-class RuleOptimizer(torch.optim.Optimizer):
+class RuleOptimizer(SparseSteps):
     """Base of every optimizer that is built from a rule: `class Mine(RuleOptimizer, rule=mine): ...`.
 
     Parameter groups hold the constructor's arguments under their names, as torch's do, so that learning-rate schedulers
     and edits of `param_groups` take effect at the next step. State dicts use torch's keys where torch has the rule.
     """
 
-    rule: ClassVar[Rule]
     grad_norm: torch.Tensor | None = None
     """The norm of the last step's gradients before they were clipped, after unscaling; None without `clip_grad_norm`."""
     _step_supports_amp_scaling = True  # torch.amp.GradScaler then sets grad_scale and found_inf, and leaves the rest to step()
@@ -130,45 +132,53 @@ class RuleOptimizer(torch.optim.Optimizer):
             return
         factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
         if largest is not None:
-            rest = [job.g for plan, *_ in work for job in plan.rest]
+            rest = [job.g for plan, *_ in work for job in plan.rest] + [some.values for *_, rows, _ in work for some in rows]
             norm = norm_of(rest, sum(plan.square_sum() for plan, *_ in work)) * factor
             self.grad_norm = norm.detach()
             factor = clip_factor(norm, largest) * factor
-        for plan, settings, values, group in work:
+        for plan, settings, values, rows, group in work:
             plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"], factor=factor)
+            for some in rows:
+                some.run(number(factor))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
 
         The state is copied; its shapes and types are checked first, and nothing changes when they do not fit. Where
         both sides know their parameters' names (torch: `named_parameters()`), states are matched by name. Arguments
-        that the loaded groups lack keep this optimizer's values.
+        that the loaded groups lack, and `sparse`, keep this optimizer's values. Rows that were behind under
+        `sparse="dense-equivalent"` stay as they are: `catch_up()` first where the weights are to be kept.
         """
         load(self, state_dict)
         self.__dict__.pop("_plans", None)  # which holds on to the states before
+        self._drop_rows()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_given": self._given}
+        more: dict[str, Any] = {k: self.__dict__[k] for k in ("_behind", "_by_rows") if k in self.__dict__}
+        return {**super().__getstate__(), "_given": self._given, **more}
 
     # Reading groups ---------------------------------------------------------------------------------------------
 
-    def _plan(self, index: int, group: Group) -> tuple[Plan, Settings, dict[str, Any]]:
+    def _plan(self, index: int, group: Group) -> tuple[Plan, Settings, dict[str, Any], list[Work]]:
         """How the group is stepped: the plan of the step before where nothing that it rests on has changed."""
         settings, values = self._settings_now(index, group)
         params: list[torch.Tensor] = group["params"]
         grads = [g for p in params if (g := p.grad) is not None]
         if len(grads) != len(params):
             params = [p for p in params if p.grad is not None]
+        rows: list[Work] = []
+        if group["sparse"] is not None or self._steps_rows:
+            rows, params, grads = self._rows_apart(group, settings, values, params, grads)
         plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
         known, seed = plans.get(index), seed_of(group)
         if known is not None and known.fits(settings, params, grads, self.state, seed):
-            return known, settings, values
-        jobs = self._jobs(group, settings, values, seed)
+            return known, settings, values, rows
+        jobs = self._jobs(group, params, settings, values, seed)
         made = Plan(settings, jobs, differentiable=self.defaults["differentiable"], seed=seed)
         plans.pop(index, None)
         if not made.rest:
             plans[index] = made
-        return made, settings, values
+        return made, settings, values, rows
 
     def _settings_now(self, index: int, group: Group) -> tuple[Settings, dict[str, Any]]:
         """`_settings_of`, read anew only where a plain value of the group has changed."""
@@ -184,17 +194,16 @@ class RuleOptimizer(torch.optim.Optimizer):
         found: tuple[Settings, dict[str, Any]] = held[index][1]
         return found
 
-    def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any], seed: int | None) -> list[Job]:
-        jobs = []
+    def _jobs(
+        self, group: Group, params: Iterable[torch.Tensor], settings: Settings, values: Mapping[str, Any], seed: int | None
+    ) -> list[Job]:
+        jobs, wanted = [], set(params)
         for position, p in enumerate(group["params"]):
             g = p.grad
-            if g is None:
+            if g is None or p not in wanted:
                 continue
             if g.layout != torch.strided:
-                raise BadValueError(
-                    f"{type(self).__name__}: the gradient of a parameter of shape {tuple(p.shape)} must be dense, got "
-                    f"{g.layout}; use sparse=False in the layer, or p.grad = p.grad.to_dense() before the step"
-                )
+                raise refused(type(self).__name__, p, g)
             complete(self.state[p], settings, values, p, group["state_dtype"])
             jobs.append(Job(p, g, self.state[p], None if seed is None else stream(seed, position)))
         return jobs

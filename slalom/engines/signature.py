@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from slalom.core.rule import Rule
+from slalom.engines.sparse.modes import MODES
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,14 @@ ENGINE = {
         "small steps add up where rounding to the nearest loses them. The seed is drawn once from torch's generator, kept in "
         "the group as 'rounding_seed' and in state dicts: torch.manual_seed repeats a run, a loaded one goes on exactly, the "
         "number of threads changes nothing. Replicas of a model (DDP) need the same seed on every process",
+    ),
+    "sparse": EngineArgument(
+        None,
+        "what a sparse gradient does to the rows it does not touch: 'lazy' leaves them as they are (rows count their own "
+        "steps; decay shrinks touched rows only), 'dense-equivalent' lets them catch up with the dense run (see `follow` and "
+        "`catch_up`), None: an error",
+        f"one of {', '.join(map(repr, MODES))}",
+        lambda value: value is None or (isinstance(value, str) and value in MODES),
     ),
 }
 # What steers torch's own implementation. Slalom chooses its path itself, so only torch's "leave it to you" is taken.
@@ -164,7 +173,10 @@ def docstring(rule: Rule, name: str, module: str) -> str:
     lines += ["", "Hypers may be tensors of one element; they are read anew at every step.", ""]
     lines += [f"Source: {rule.source}"]
     lines += [f"How libraries differ: {rule.differs}"] if rule.differs else []
-    lines += ["Raises BadValueError (a ValueError) for a value outside its range and for sparse gradients.", ""]
+    lines += [
+        "Raises BadValueError (a ValueError) for a value outside its range and for a sparse gradient without `sparse=`.",
+        "",
+    ]
     if module != "__main__":
         lines.append(f">>> from {module} import {name}")
     lines += [

@@ -32,6 +32,7 @@ class SGD(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class Momentum(RuleOptimizer):
@@ -51,6 +52,7 @@ class Momentum(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class NAG(RuleOptimizer):
@@ -69,6 +71,7 @@ class NAG(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class Adagrad(RuleOptimizer):
@@ -92,6 +95,7 @@ class Adagrad(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class Adadelta(RuleOptimizer):
@@ -115,6 +119,7 @@ class Adadelta(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class WindowedAdadelta(RuleOptimizer):
@@ -133,6 +138,7 @@ class WindowedAdadelta(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class RMSprop(RuleOptimizer):
@@ -157,6 +163,7 @@ class RMSprop(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class Adam(RuleOptimizer):
@@ -181,6 +188,7 @@ class Adam(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class Adamax(RuleOptimizer):
@@ -202,6 +210,7 @@ class Adamax(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class LpAdam(RuleOptimizer):
@@ -221,6 +230,7 @@ class LpAdam(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class AdamW(RuleOptimizer):
@@ -245,6 +255,7 @@ class AdamW(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class NAdam(RuleOptimizer):
@@ -267,6 +278,7 @@ class NAdam(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class RAdam(RuleOptimizer):
@@ -288,6 +300,7 @@ class RAdam(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 class Lion(RuleOptimizer):
@@ -305,6 +318,7 @@ class Lion(RuleOptimizer):
         clip_grad_norm: float | None = None,
         state_dtype: torch.dtype | None = None,
         stochastic_rounding: bool = False,
+        sparse: Literal["lazy", "dense-equivalent"] | None = None,
     ) -> None: ...
 
 __all__ = [
