@@ -20,6 +20,7 @@ from torch.autograd.graph import increment_version
 
 from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
+from slalom.engines.inside import traced, wrapped
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.tensors import ALIGN, TensorKernel, tensor_kernel, threads_for
 from slalom.engines.printers.tree import LanguageError
@@ -46,11 +47,6 @@ def kernel_of(settings: Settings, dtype: torch.dtype) -> TensorKernel | None:
                 f"slalom.optim steps without compiled code, several times slower: {error}", RuntimeWarning, stacklevel=5
             )
         return None
-
-
-def traced() -> bool:
-    """Whether tensors are not what they seem just now: under torch.func transforms or a dispatch mode."""
-    return torch._C._functorch.peek_interpreter_stack() is not None or torch._C._len_torch_dispatch_stack() > 0
 
 
 class Table:
@@ -216,7 +212,7 @@ def fusible(job: Job, settings: Settings) -> bool:
     p = job.p
     if type(p) not in _PLAIN or p.layout != torch.strided or p.device.type != "cpu" or p.dtype not in _DTYPES:
         return False
-    if torch._C._functorch.is_functorch_wrapped_tensor(p) or p.is_neg() or not isinstance(job.state, dict):
+    if wrapped(p) or p.is_neg() or not isinstance(job.state, dict):
         return False
     if not all(type(x) in _PLAIN and x.layout == torch.strided for x in job.state.values()):
         return False  # something of the user's own

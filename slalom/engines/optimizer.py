@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch._compile import _disable_dynamo
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
 from slalom.engines import signature
 from slalom.engines.fused import Plan
+from slalom.engines.inside import not_compiled
 from slalom.engines.loading import load
 from slalom.engines.signature import IMPLEMENTATION, Argument
 from slalom.engines.state import complete
@@ -96,7 +96,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             self._step_groups()
         return loss
 
-    @_disable_dynamo  # torch.compiler.disable would load the whole compiler when Slalom is imported
+    @not_compiled
     def _step_groups(self) -> None:
         # Every group is read before the first is stepped, so an error leaves all as it was.
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
