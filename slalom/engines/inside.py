@@ -59,12 +59,12 @@ def wrapped(x: torch.Tensor) -> bool:
     return False
 
 
-def _not_compiled() -> Callable[[F], F]:
+def _not_compiled() -> Any:
     try:
         from torch._compile import _disable_dynamo
     except ImportError:
-        return torch.compiler.disable  # type: ignore[no-any-return]  # loads the whole compiler: seconds at import
+        return torch.compiler.disable  # loads the whole compiler: seconds at import
     return _disable_dynamo
 
 
-not_compiled = _not_compiled()  # a decorator: torch.compile leaves the function to Python
+not_compiled: Callable[[F], F] = _not_compiled()  # a decorator: torch.compile leaves the function to Python

@@ -16,6 +16,7 @@ from slalom.engines import signature
 from slalom.engines.fused import Plan
 from slalom.engines.inside import not_compiled
 from slalom.engines.loading import load
+from slalom.engines.sharded import Shards, any_spread, elementwise
 from slalom.engines.signature import IMPLEMENTATION, Argument
 from slalom.engines.state import complete
 from slalom.engines.step import Job
@@ -102,6 +103,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
         for plan, settings, values, group in work:
             plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
+        if "_shards" in self.__dict__:
+            self.__dict__["_shards"].stepped()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
@@ -111,7 +114,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         that the loaded groups lack keep this optimizer's values.
         """
         load(self, state_dict)
-        self.__dict__.pop("_plans", None)  # which holds on to the states before
+        for held in ("_plans", "_shards"):  # which hold on to the states before
+            self.__dict__.pop(held, None)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_given": self._given}
@@ -125,11 +129,18 @@ class RuleOptimizer(torch.optim.Optimizer):
         grads = [g for p in params if (g := p.grad) is not None]
         if len(grads) != len(params):
             params = [p for p in params if p.grad is not None]
+        state: Mapping[Any, Any] = self.state
+        jobs = None
+        if any_spread(params) and not self.defaults["differentiable"] and elementwise(settings):
+            shards: Shards = self.__dict__.setdefault("_shards", Shards())
+            jobs = shards.here(self._jobs(group, settings, values))
+            params, grads, state = [j.p for j in jobs], [j.g for j in jobs], {j.p: j.state for j in jobs}
         plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
         known = plans.get(index)
-        if known is not None and known.fits(settings, params, grads, self.state):
+        if known is not None and known.fits(settings, params, grads, state):
             return known, settings, values
-        made = Plan(settings, self._jobs(group, settings, values), differentiable=self.defaults["differentiable"])
+        jobs = self._jobs(group, settings, values) if jobs is None else jobs
+        made = Plan(settings, jobs, differentiable=self.defaults["differentiable"])
         plans.pop(index, None)
         if not made.rest:
             plans[index] = made

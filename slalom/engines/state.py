@@ -9,6 +9,7 @@ import torch
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
+from slalom.engines.sharded import elementwise, fitted, is_spread, local, spread_like
 
 ParameterState = dict[str, torch.Tensor]
 
@@ -30,12 +31,16 @@ def complete(state: dict[str, Any], settings: Settings, values: Mapping[str, Any
     missing = [name for name in settings.states if state_key(settings.rule, name) not in state]
     if not missing:
         return
-    like = torch.view_as_real(p.detach()) if p.is_complex() else p.detach()
+    spread = is_spread(p) and elementwise(settings)  # otherwise the rule makes DTensors itself
+    part = local(p.detach()) if spread else p.detach()
+    like = torch.view_as_real(part) if p.is_complex() else part
     fresh = settings.init(like, values)
     for name in missing:
         made = getattr(fresh, name)
         if p.is_complex() and not settings.rule.states[name].scalar:
             made = torch.view_as_complex(made.contiguous())
+        if spread and not settings.rule.states[name].scalar:
+            made = spread_like(made, p, settings.rule.states[name].window is not None)
         state[state_key(settings.rule, name)] = made
 
 
@@ -97,6 +102,8 @@ def checked(loaded: Mapping[str, Any], settings: Settings, p: torch.Tensor, wher
         real = torch.float64 if declared.scalar else p.dtype
         if value.is_complex() != real.is_complex or not (value.is_floating_point() or value.is_complex()):
             raise BadValueError(f"{rule.name}: the loaded {key} of {where} is {value.dtype}, but needs {real}")
+        if not declared.scalar:
+            value = fitted(value.detach(), p, declared.window is not None)
         made[key] = value.detach().to(device=p.device, dtype=real, copy=True)
     for key, how in derived.items():
         if key not in made:  # torch has no such state, but what it has determines it

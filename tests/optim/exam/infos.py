@@ -74,8 +74,8 @@ def infos() -> dict[str, Any]:
 
         def errors(device: str, dtype: torch.dtype) -> list[Any]:
             made = [_ours(cls, e) for e in twin.optim_error_inputs_func(device, dtype)]
-            for wrong in [WRONG[name]] if name in WRONG else []:
-                made.append(_ours(cls, theirs.ErrorOptimizerInput(theirs.OptimizerInput(None, wrong))))
+            if name in WRONG:
+                made.append(_ours(cls, theirs.ErrorOptimizerInput(theirs.OptimizerInput(None, WRONG[name]))))
             return [e for e in made if e is not None]
 
         def _ours(cls: type[RuleOptimizer], error: Any) -> Any:

@@ -133,12 +133,12 @@ def test_a_gradient_is_never_overwritten() -> None:
 
 
 def steady(make: Any) -> tuple[float, float]:
-    """A float32 weight after 2000 steps along a constant gradient, and the same in float64."""
+    """A float32 weight after 1500 steps along a constant gradient, and the same in float64."""
     ends = []
     for dtype in (torch.float32, torch.float64):
         p = nn.Parameter(torch.zeros(1, dtype=dtype))
         optimizer = make([p])
-        for _ in range(2000):
+        for _ in range(1500):
             p.grad = torch.full_like(p, 0.1)
             optimizer.step()
         ends.append(p.item())
@@ -151,6 +151,6 @@ def test_centred_rmsprop_is_stable_along_a_constant_gradient() -> None:
 
     # The true variance decays as 0.99**t, so steps grow; float64 shows how far, float32 follows it.
     single, double = steady(mine)
-    assert single == pytest.approx(double, rel=1e-2)
+    assert single == pytest.approx(double, rel=1e-3)
     single, double = steady(lambda params: torch.optim.RMSprop(params, lr=0.01, centered=True))
-    torchs_fault(abs(single - double) > 0.5 * abs(double) or single != single, "centred RMSprop explodes in float32")
+    torchs_fault(abs(single - double) > 0.1 * abs(double) or single != single, "centred RMSprop explodes in float32")

@@ -243,5 +243,5 @@ def test_names_of_wrapped_models_are_those_of_the_model() -> None:
     partly.load_state_dict(plain.state_dict())
     assert torch.equal(partly.state[net.bias]["exp_avg"], plain.state[net.bias]["exp_avg"])
     # a prefix that only some have, or that leaves two of one name, is a name like any other
-    with pytest.raises(BadValueError, match="missing module.weight; surplus weight"):
+    with pytest.raises(BadValueError, match=r"missing module\.weight; surplus weight"):
         slalom.optim.Adam([("module.weight", net.weight), ("bias", net.bias)]).load_state_dict(plain.state_dict())
