@@ -32,7 +32,7 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
     who = type(optimizer).__name__
     if "state" not in given or "param_groups" not in given:
         raise BadValueError(f"{who}: a state dict has the keys 'state' and 'param_groups', got {sorted(map(str, given))}")
-    ids = _matched_ids(who, optimizer.param_groups, given["param_groups"])
+    ids = matched_ids(who, optimizer.param_groups, given["param_groups"])
     groups = [_group(optimizer, mine, theirs) for mine, theirs in zip(optimizer.param_groups, given["param_groups"], strict=True)]
     state: defaultdict[Any, Any] = defaultdict(dict)
     known = set()
@@ -52,7 +52,7 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
         post_hook(optimizer)
 
 
-def _matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[Any]]:
+def matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[Any]]:
     """The loaded id of each parameter, group by group."""
     if len(mine) != len(theirs):
         raise BadValueError(

@@ -5,7 +5,9 @@ whatever that does not cover, and all of it where no C compiler works, is steppe
 """
 
 from slalom.engines.optimizer import RuleOptimizer, optimizer_class
+from slalom.optim.ema import EMA
 from slalom.optim.groups import decay_groups
+from slalom.optim.wrappers import Accumulate, Lookahead
 from slalom.rules import (
     adadelta,
     adagrad,
@@ -69,6 +71,6 @@ class Lion(RuleOptimizer, rule=lion): ...
 
 
 __all__ = [
-    "NAG", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "LpAdam", "Momentum", "NAdam", "RAdam",
-    "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups", "optimizer_class",
+    "EMA", "NAG", "SGD", "Accumulate", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Lookahead", "LpAdam",
+    "Momentum", "NAdam", "RAdam", "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups", "optimizer_class",
 ]  # fmt: skip
