@@ -43,7 +43,7 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
             known.add(key)
             if key in given["state"]:
                 label = repr(names[position]) if names else f"parameter {position} of group {index}"
-                made = checked(given["state"][key], settings, p, label)
+                made = checked(given["state"][key], settings, p, label, group["state_dtype"])
                 if made:
                     state[p] = made
     state.update({k: v for k, v in given["state"].items() if k not in known})  # as torch: what belongs to no parameter

@@ -13,19 +13,21 @@ import torch
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
 from slalom.engines import signature
+from slalom.engines.clipping import clip_factor, norm_of, number
 from slalom.engines.fused import Plan
 from slalom.engines.inside import not_compiled
 from slalom.engines.loading import load
+from slalom.engines.rounding import new_seed, stream
 from slalom.engines.sharded import Shards, any_spread, elementwise
-from slalom.engines.signature import IMPLEMENTATION, Argument
-from slalom.engines.state import complete
+from slalom.engines.signature import ENGINE, IMPLEMENTATION, Argument
+from slalom.engines.state import complete, stored_as
 from slalom.engines.step import Job
 
 Group = dict[str, Any]
 # A hyper of this name is the schedule's factor alone. torch's schedulers leave their peak in the group ("initial_lr", and
 # "max_lr" where the rate first rises), so the factor can be read off; what the user sets multiplies it.
 SCHEDULE = "schedule"
-_SIMPLE = frozenset({float, int, bool, str, type(None)})  # values that are what they were if they are equal
+_SIMPLE = frozenset({float, int, bool, str, type(None), torch.dtype})  # values that are what they were if they are equal
 Params = (
     Iterable[torch.Tensor] | Iterable[Group] | Iterable[tuple[str, torch.Tensor]]
 )  # torch.optim.optimizer.ParamsT, which older releases lack
@@ -39,6 +41,9 @@ class RuleOptimizer(torch.optim.Optimizer):
     """
 
     rule: ClassVar[Rule]
+    grad_norm: torch.Tensor | None = None
+    """The norm of the last step's gradients before they were clipped, after unscaling; None without `clip_grad_norm`."""
+    _step_supports_amp_scaling = True  # torch.amp.GradScaler then sets grad_scale and found_inf, and leaves the rest to step()
     _arguments: ClassVar[tuple[Argument, ...]]
     _given: frozenset[str]
 
@@ -66,6 +71,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         self._use_convention(defaults, self._given)
         self._settings_of(defaults)
         super().__init__(params, defaults)
+        self._check_rounding()
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds a group, its hypers checked; what it does not give is the constructor's.
@@ -83,6 +89,15 @@ class RuleOptimizer(torch.optim.Optimizer):
                     param_group.setdefault(a.name, fresh[a.name])
             self._settings_of(self.defaults | param_group, self._where(len(self.param_groups)))
         super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        try:
+            for p in group["params"]:
+                stored_as(p, group["state_dtype"])
+            self._clip_grad_norm()
+        except BadValueError:
+            self.param_groups.pop()
+            raise
+        self._seed(group)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step along the gradients as they are; parameters without one are left out.
@@ -99,10 +114,20 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     @not_compiled
     def _step_groups(self) -> None:
+        found_inf, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
+        if found_inf is not None and number(found_inf):  # as if the step had not been called: no state is made
+            return
         # Every group is read before the first is stepped, so an error leaves all as it was.
+        largest = self._clip_grad_norm()
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
+        factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
+        if largest is not None:
+            rest = [job.g for plan, *_ in work for job in plan.rest]
+            norm = norm_of(rest, sum(plan.square_sum() for plan, *_ in work)) * factor
+            self.grad_norm = norm.detach()
+            factor = clip_factor(norm, largest) * factor
         for plan, settings, values, group in work:
-            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
+            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"], factor=factor)
         if "_shards" in self.__dict__:
             self.__dict__["_shards"].stepped()
 
@@ -130,17 +155,18 @@ class RuleOptimizer(torch.optim.Optimizer):
         if len(grads) != len(params):
             params = [p for p in params if p.grad is not None]
         state: Mapping[Any, Any] = self.state
+        seed = self._seed(group) if group["stochastic_rounding"] else None
         jobs = None
         if any_spread(params) and not self.defaults["differentiable"] and elementwise(settings):
             shards: Shards = self.__dict__.setdefault("_shards", Shards())
-            jobs = shards.here(self._jobs(group, settings, values))
+            jobs = shards.here(self._jobs(group, settings, values, seed))
             params, grads, state = [j.p for j in jobs], [j.g for j in jobs], {j.p: j.state for j in jobs}
         plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
         known = plans.get(index)
-        if known is not None and known.fits(settings, params, grads, state):
+        if known is not None and known.fits(settings, params, grads, state, seed):
             return known, settings, values
-        jobs = self._jobs(group, settings, values) if jobs is None else jobs
-        made = Plan(settings, jobs, differentiable=self.defaults["differentiable"])
+        jobs = self._jobs(group, settings, values, seed) if jobs is None else jobs
+        made = Plan(settings, jobs, differentiable=self.defaults["differentiable"], seed=seed)
         plans.pop(index, None)
         if not made.rest:
             plans[index] = made
@@ -160,9 +186,9 @@ class RuleOptimizer(torch.optim.Optimizer):
         found: tuple[Settings, dict[str, Any]] = held[index][1]
         return found
 
-    def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any]) -> list[Job]:
+    def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any], seed: int | None) -> list[Job]:
         jobs = []
-        for p in group["params"]:
+        for position, p in enumerate(group["params"]):
             g = p.grad
             if g is None:
                 continue
@@ -171,9 +197,44 @@ class RuleOptimizer(torch.optim.Optimizer):
                     f"{type(self).__name__}: the gradient of a parameter of shape {tuple(p.shape)} must be dense, got "
                     f"{g.layout}; use sparse=False in the layer, or p.grad = p.grad.to_dense() before the step"
                 )
-            complete(self.state[p], settings, values, p)
-            jobs.append(Job(p, g, self.state[p]))
+            complete(self.state[p], settings, values, p, group["state_dtype"])
+            jobs.append(Job(p, g, self.state[p], None if seed is None else stream(seed, position)))
         return jobs
+
+    def _clip_grad_norm(self) -> float | None:
+        # One norm over all groups, so one bound.
+        told = [group["clip_grad_norm"] for group in self.param_groups]
+        if any(x != told[0] for x in told[1:]):
+            raise BadValueError(
+                f"{type(self).__name__}: clip_grad_norm bounds the norm of all gradients together and must be the same in every "
+                f"parameter group, got {told}; set it in each"
+            )
+        largest: float | None = told[0]
+        return largest
+
+    def _seed(self, group: Group) -> int | None:
+        """The group's seed, drawn when it is first needed."""
+        if group["stochastic_rounding"] and "rounding_seed" not in group:
+            group["rounding_seed"] = new_seed()
+        seed: int | None = group.get("rounding_seed")
+        return seed
+
+    def _check_rounding(self) -> None:
+        # Asked for and without anything to do, or impossible: said at once.
+        asked = [g for g in self.param_groups if g["stochastic_rounding"]]
+        if not asked:
+            return
+        said = f"{type(self).__name__}: stochastic_rounding=True"
+        if self.defaults["differentiable"]:
+            raise BadValueError(f"{said} has no derivative; leave out differentiable=True or stochastic_rounding")
+        params = [(p, g["state_dtype"]) for g in asked for p in g["params"]]
+        if any(p.dtype == torch.float16 for p, _ in params):
+            raise BadValueError(f"{said} is for torch.bfloat16, but a parameter is torch.float16; use bfloat16 parameters")
+        if not any(torch.bfloat16 in (p.dtype, chosen) for p, chosen in params):
+            raise BadValueError(
+                f"{said} does nothing, for neither a parameter nor a state is stored as torch.bfloat16; leave it out, or "
+                "convert the model (model.bfloat16()) or choose state_dtype=torch.bfloat16"
+            )
 
     def _settings_of(self, group: Group, where: str = "") -> tuple[Settings, dict[str, Any]]:
         """The group's checked settings, and its hypers with tensors left as they are where autograd may need them."""
@@ -193,8 +254,8 @@ class RuleOptimizer(torch.optim.Optimizer):
             elif a.is_option:
                 options[a.name] = value
             elif not a.names:
-                if not isinstance(value, bool):
-                    raise BadValueError(f"{name}: {a.name} must be True or False, got {value!r}{where}")
+                if not ENGINE[a.name].admits(value):
+                    raise BadValueError(f"{name}: {a.name} must be {ENGINE[a.name].allowed}, got {value!r}{where}")
             elif not a.fits(value):
                 raise BadValueError(f"{name}: {a.name} must be {len(a.names)} numbers, got {value!r}{where}")
             else:
