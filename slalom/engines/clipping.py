@@ -40,7 +40,8 @@ def norm_of(gradients: Sequence[torch.Tensor], squares: float = 0.0) -> torch.Te
     device, dtype = norms[-1].device, torch.float64 if any(x.dtype == torch.float64 for x in norms) else torch.float32
     if len(norms) == 1:
         return norms[0]
-    return torch.linalg.vector_norm(torch.stack([x.to(device, dtype) for x in norms]))
+    made: torch.Tensor = torch.linalg.vector_norm(torch.stack([x.to(device, dtype) for x in norms]))
+    return made
 
 
 def clip_factor(norm: torch.Tensor, largest: float) -> torch.Tensor:

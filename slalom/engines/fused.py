@@ -1,8 +1,9 @@
 """The fused step on the CPU: what a parameter group's compiled step needs, kept from step to step.
 
-A `Plan` sorts a group's parameters into tables, one for each way of storing, each stepped by one call of compiled code, and the rest,
-which take the eager path (`slalom.engines.step`): other dtypes, devices and layouts, subclasses, memory that overlaps.
-Complex numbers are pairs of real ones. Building a plan looks at everything; at every later step it only has to be seen that nothing moved.
+A `Plan` sorts a group's parameters into tables, one for each way of storing, each stepped by one call of compiled code, and
+the rest, which take the eager path (`slalom.engines.step`): other dtypes, devices and layouts, subclasses, memory that
+overlaps. Complex numbers are pairs of real ones. Building a plan looks at everything; at every later step it only has to
+be seen that nothing moved.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from slalom.engines.kernels.tensors import ALIGN, TensorKernel, tensor_kernel, t
 from slalom.engines.printers.tree import LanguageError
 from slalom.engines.state import state_key
 from slalom.engines.step import Job, update
+from slalom.engines.watch import Watch, hooks
 
 _COUNTS = (torch.float32, torch.float64)  # of counts and scalar states
 _PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
@@ -83,37 +85,54 @@ class Table:
         stored = dict(kernel.storage.states)
         widths = [kernel.storage.p.itemsize, *(stored[name].itemsize for name in kernel.states)]
         self.bytes = np.array(widths, np.int64)[:, None] * self._sizes  # of what is written: p and the states
-        self._gradients: list[int] = []
         self._order()
+        # Addresses that every step needs; the arrays stay where they are.
+        self._gradients, self._read_at = self._table[1].ctypes.data, self._read.ctypes.data
+        self._at = (self._table, self._sizes, self._starts, self._same_row)
+        self._fixed = tuple(x.ctypes.data for x in self._at)
+        self._places = (self._numbers.ctypes.data, self._wide.ctypes.data)
+        self._told_at, self._streams_at = self._told.ctypes.data, self._streams.ctypes.data
+        found = hooks()
+        self._watch = None
+        if found is not None:
+            self._watch = Watch(found, kernel, self.params, self.cells, self._held, self._pointers)
+        self._seen = False
 
-    def fits(self, grads: Sequence[torch.Tensor]) -> bool:
+    def fits(self, grads: list[torch.Tensor]) -> bool:
         """Whether the memory is where it was, and these gradients are of the right form; notes where they are."""
+        watch = self._watch
+        if watch is not None:
+            if not watch.same():
+                return False
+            if watch.alike(grads):
+                return watch.take(grads, self._gradients, self._read_at, self._begin, self._end)
+        if not (self._unmoved(grads) and self._take(grads)):
+            return False
+        if self._seen and watch is not None:  # the step after the one it was made for: it may serve many more
+            watch.learn(grads)
+        self._seen = True
+        return True
+
+    def _unmoved(self, grads: Sequence[torch.Tensor]) -> bool:
         try:
             if self._pointers_now() != self._pointers or list(map(_count, self.params)) != self.sizes:
                 return False
-            gradients = list(map(_pointer, grads))
-        except (TypeError, RuntimeError):  # a state is no tensor; a sparse gradient has no pointer
+        except (TypeError, RuntimeError):  # a state is no tensor
             return False
         if not _PLAIN.issuperset(map(type, grads)):
             return False
-        if self.packed:
-            if not (all(map(_packed, self.params)) and all(map(_packed, grads))):
-                return False
-        elif not all(alike(p, g) for p, g in zip(self.params, grads, strict=True)):
-            return False
-        return gradients == self._gradients or self._take(grads, gradients)
+        if self.packed and all(map(_packed, self.params)) and all(map(_packed, grads)):
+            return True
+        return all(alike(p, g) for p, g in zip(self.params, grads, strict=True))
 
-    def _take(self, grads: Sequence[torch.Tensor], gradients: list[int]) -> bool:
+    def _take(self, grads: Sequence[torch.Tensor]) -> bool:
         dtype = self.g
         plain = all(g.dtype == dtype and g.layout == torch.strided and not g.is_neg() and not g.is_conj() for g in grads)
         if not plain or list(map(_count, grads)) != self.sizes:
             return False
-        row = np.array(gradients, np.int64)
-        if self._touches(row):
-            return False
+        row = np.array(list(map(_pointer, grads)), np.int64)
         self._table[1] = row
-        self._gradients = gradients
-        return True
+        return not self._touches(row)
 
     def square_sum(self) -> float:
         """The sum of the squares of the gradients that `fits` has seen last."""
@@ -122,18 +141,18 @@ class Table:
 
     def step(self, values: Mapping[str, float], factor: float) -> None:
         """Steps all its parameters in place, their counts and scalar states too; gradients are multiplied by `factor`."""
-        kernel, n, told = self.kernel, len(self.params), self._told
-        numbers, wide = self._numbers.ctypes.data, self._wide.ctypes.data
-        kernel.read(told.size, numbers, wide, told.ctypes.data)
-        row, distinct = self._same_row, told[:, :1]
+        kernel, told = self.kernel, self._told
+        kernel.read(told.size, *self._places, self._told_at)
+        *fixed, row_at = self._fixed
+        distinct = told[:, :1]
         if not (told == distinct).all():
             distinct, row = np.unique(told, axis=1, return_inverse=True)
-            row = np.ascontiguousarray(row.reshape(n), np.int64)
+            row = np.ascontiguousarray(row.reshape(len(self.params)), np.int64)
+            row_at = row.ctypes.data
         coefficients, after = kernel.rows(values, distinct)
         kernel.step(
-            n, self._table.ctypes.data, self._sizes.ctypes.data, self._starts.ctypes.data, row.ctypes.data,
-            coefficients.ctypes.data, factor, threads_for(self.elements), told.shape[0], numbers, wide, after.ctypes.data,
-            self._streams.ctypes.data,
+            len(self.params), *fixed, row_at, coefficients.ctypes.data, factor, threads_for(self.elements), told.shape[0],
+            *self._places, after.ctypes.data, self._streams_at,
         )  # fmt: skip
         increment_version(self.params)
 
@@ -150,18 +169,17 @@ class Table:
         # The memory that is written, in order of address, to see whether a gradient lies in it.
         written = np.delete(self._table, 1, axis=0)
         begin, end = written.ravel(), (written + self.bytes).ravel()
+        begin, end = begin[end > begin], end[end > begin]
         self._read = self._sizes * self.kernel.storage.g.itemsize
         order = np.argsort(begin, kind="stable")
         self._begin, self._end = begin[order], end[order]
 
     def overlaps_itself(self) -> bool:
         """Whether two of the tensors that are written share memory."""
-        some = self._end > self._begin
-        return bool((self._begin[some][1:] < self._end[some][:-1]).any())
+        return bool((self._begin[1:] < self._end[:-1]).any())
 
     def _touches(self, gradients: NDArray[np.int64]) -> bool:
-        some = self._end > self._begin
-        begin, end = self._begin[some], self._end[some]
+        begin, end = self._begin, self._end
         after = np.searchsorted(end, gradients, "right")  # the first that ends beyond the gradient's start
         near = after < begin.size
         return bool((begin[after[near]] < (gradients + self._read)[near]).any())
@@ -170,9 +188,7 @@ class Table:
 class Plan:
     """A group's parameters that have a gradient, and how each is stepped; `settings` decides whether it still holds."""
 
-    def __init__(
-        self, settings: Settings, jobs: Sequence[Job], *, differentiable: bool = False, seed: int | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, jobs: Sequence[Job], *, differentiable: bool = False, seed: int | None = None) -> None:
         self.seed = seed
         self.program = settings.program
         self.settings = settings
@@ -202,7 +218,7 @@ class Plan:
         self,
         settings: Settings,
         params: Sequence[Any],
-        grads: Sequence[Any],
+        grads: list[Any],
         state: Mapping[Any, Any],
         seed: int | None = None,
     ) -> bool:

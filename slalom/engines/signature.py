@@ -18,7 +18,6 @@ import torch
 from slalom.core.rule import Rule
 
 
-
 @dataclass(frozen=True)
 class EngineArgument:
     """What the optimizer does for every rule: default, meaning, and which values are allowed."""

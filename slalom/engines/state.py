@@ -34,7 +34,8 @@ def stored_as(p: torch.Tensor, chosen: torch.dtype | None = None) -> torch.dtype
     if chosen is not None:
         if p.is_complex() and chosen in HALVES:
             raise BadValueError(
-                f"state_dtype={chosen} has no complex twin for a parameter of {p.dtype}; leave it out (None) for complex parameters"
+                f"state_dtype={chosen} has no complex twin for a parameter of {p.dtype}; leave it out (None) for "
+                "complex parameters"
             )
         return chosen
     own = p.dtype.to_real()

@@ -368,10 +368,10 @@ def test_planted_faults_are_seen(fault: str, monkeypatch: pytest.MonkeyPatch) ->
     for name in ("CONVERT", "HASH"):
         monkeypatch.setattr(storage, name, getattr(storage, name).replace(fault, wrong[fault]))
     monkeypatch.setitem(fused.tensor_kernel.__globals__, "_made", {})
+    test = {
+        "+ 0x7fffU": lambda: test_every_16_bit_number_is_read_and_rounded_as_torch_does(BF16),
+        "bits & 0xffffU": test_the_mean_is_exact_and_neighbours_are_independent,
+        "x *= 0x846ca68bU": test_the_bits_are_those_of_the_definition,
+    }[fault]
     with pytest.raises(AssertionError):
-        if fault == "+ 0x7fffU":
-            test_every_16_bit_number_is_read_and_rounded_as_torch_does(BF16)
-        elif fault.startswith("bits"):
-            test_the_mean_is_exact_and_neighbours_are_independent()
-        else:
-            test_the_bits_are_those_of_the_definition()
+        test()

@@ -72,7 +72,8 @@ def test_scaled_steps_are_those_of_torchs_plain_path(name: str, off: bool, unsca
             (other(x).square().mean() * factors[i]).backward()
             reference.step()
     else:
-        scaled_run(other, made(other.parameters(), foreach=False, fused=False) if name in FUSED else made(other.parameters()), factors)
+        plain = {"foreach": False, "fused": False} if name in FUSED else {}
+        scaled_run(other, made(other.parameters(), **plain), factors)
     for p, q in zip(model.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=2e-6, atol=2e-6)
 
@@ -102,7 +103,8 @@ def test_clipping_is_clip_grad_norm_before_the_step(name: str, off: bool, dtype:
     eager(off)
     model, other = net(dtype), net(dtype)
     groups = [{"params": list(m.parameters())[:2]} for m in (model, other)], [list(m.parameters())[2:] for m in (model, other)]
-    mine, plain = (CLASSES[name]([groups[0][k], {"params": groups[1][k]}], **o) for k, o in enumerate(({"clip_grad_norm": 0.3}, {})))
+    mine = CLASSES[name]([groups[0][0], {"params": groups[1][0]}], clip_grad_norm=0.3)
+    plain = CLASSES[name]([groups[0][1], {"params": groups[1][1]}])
     tight = 1e-12 if dtype == torch.float64 else 1e-6
     for i in range(6):
         x = torch.randn(8, 4, dtype=dtype, generator=torch.Generator().manual_seed(i))

@@ -215,16 +215,13 @@ def state_order(body: CBody) -> list[str]:
     return list(dict.fromkeys([*body.reads, *(k for k in body.outputs if k != "p")]))
 
 
-def filled(
-    frame: str, body: CBody, dtype: str, title: str, kinds: Sequence[str], memory: Memory | None = None, **more: str
-) -> str:
+def filled(frame: str, body: CBody, dtype: str, title: str, kinds: Sequence[str], memory: Memory, **more: str) -> str:
     """A translation unit: the prelude with the loops of these kinds, then the frame that calls them through RUN.
 
     `title` goes into a comment; `more` fills the frame's own places. Every kind has one loop for each easy set of exponents.
     """
     states = state_order(body)
     changed = [k for k in body.outputs if k != "p"]
-    memory = memory or Memory()
     passes = [memory.prelude, "#define ONE ((T)1)"]
     cases, run = [], ""
     for j, exponents in enumerate([*body.easy, None]):
@@ -266,7 +263,7 @@ def lane_source(body: CBody, dtype: str, title: str) -> str:
         "CHUNK_POINTERS": "\n".join(" " * 12 + line + " + at;" for line in pointers),
         "RESTORE": "\n".join(" " * 12 + line for line in restore),
     }
-    return filled(_FRAME, body, dtype, title, ("logged", "check", "store"), **places)
+    return filled(_FRAME, body, dtype, title, ("logged", "check", "store"), Memory(), **places)
 
 
 def _pass(name: str, kind: str, body: CBody, states: list[str], changed: list[str], memory: Memory) -> str:

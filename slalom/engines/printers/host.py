@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +19,15 @@ _BINARY: dict[str, Callable[..., Any]] = {
 _WORDS: dict[str, Callable[..., Any]] = {
     "sqrt": np.sqrt, "exp": np.exp, "absolute": np.abs, "sign": np.sign, "maximum": np.maximum,
     "minimum": np.minimum, "where": np.where,
+}  # fmt: skip
+# The same on Python's floats; what raises there is left to NumPy, which answers with infinity or NaN.
+_PLAIN: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.divide: operator.truediv,
+    np.power: math.pow, np.equal: operator.eq, np.not_equal: operator.ne, np.less: operator.lt, np.less_equal: operator.le,
+    np.greater: operator.gt, np.greater_equal: operator.ge, np.negative: operator.neg, np.sqrt: math.sqrt, np.exp: math.exp,
+    np.abs: abs, np.sign: lambda x: x if x != x else float((x > 0) - (x < 0)),
+    np.maximum: lambda a, b: a if a > b or a != a else b, np.minimum: lambda a, b: a if a < b or a != a else b,
+    np.where: lambda condition, yes, no: yes if condition else no,
 }  # fmt: skip
 
 
@@ -46,6 +57,22 @@ class HostTape:
         with np.errstate(all="ignore"):
             for slot, call, args in self._calls:
                 memory[slot] = call(*(memory[a] for a in args))
+        return [memory[k] for k in self.outputs]
+
+    def one(self, values: Mapping[str, Any], t: float, scalars: Mapping[str, float]) -> list[float] | None:
+        """As `run`, for one number each, in Python's floats, which is quicker; None where these know no answer (1 / 0)."""
+        memory: list[Any] = [None] * self._size
+        for slot, number in self._numbers:
+            memory[slot] = number
+        for slot, kind, name in self._inputs:
+            memory[slot] = values[name] if kind == "hyper" else scalars[name] if kind == "scalar" else t
+            if type(memory[slot]) is not float:
+                return None
+        try:
+            for slot, call, args in self._calls:
+                memory[slot] = _PLAIN[call](*(memory[a] for a in args))
+        except (ArithmeticError, ValueError):
+            return None
         return [memory[k] for k in self.outputs]
 
     def _new(self, key: Any) -> int:
