@@ -31,6 +31,10 @@ _modes = _found("_C._len_torch_dispatch_stack")
 _mode = _found("utils._python_dispatch._get_current_dispatch_mode")  # the same question, asked less directly
 _wrapped = _found("_C._functorch.is_functorch_wrapped_tensor")
 
+# What torch made for its own compiler, for slalom.engines.watch, which does without where there is none.
+tensor_address = _found("_C._dynamo.guards._torchinductor_pyobject_tensor_data_ptr")
+TensorGuards = _found("_C._dynamo.guards.TensorGuards")
+
 KNOWN = _transform is not None and (_modes is not None or _mode is not None)
 if not KNOWN:
     warnings.warn(

@@ -122,8 +122,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
         factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
         if largest is not None:
-            rest = [job.g for plan, *_ in work for job in plan.rest]
-            norm = norm_of(rest, sum(plan.square_sum() for plan, *_ in work)) * factor
+            norm = self._gradient_norm([plan for plan, *_ in work]) * factor
             self.grad_norm = norm.detach()
             factor = clip_factor(norm, largest) * factor
         for plan, settings, values, group in work:
@@ -211,6 +210,15 @@ class RuleOptimizer(torch.optim.Optimizer):
             )
         largest: float | None = told[0]
         return largest
+
+    def _gradient_norm(self, plans: Iterable[Plan]) -> torch.Tensor:
+        shards: Shards | None = self.__dict__.get("_shards")
+        spread = set(map(id, shards.waiting())) if shards is not None else set()
+        if shards is None or not spread:
+            plans = list(plans)
+            return norm_of([job.g for plan in plans for job in plan.rest], sum(plan.square_sum() for plan in plans))
+        params = [p for group in self.param_groups for p in group["params"] if id(p) not in spread]
+        return norm_of([p.grad for p in params if p.grad is not None], shards.square_sum())
 
     def _seed(self, group: Group) -> int | None:
         """The group's seed, drawn when it is first needed."""

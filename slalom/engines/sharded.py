@@ -135,6 +135,29 @@ class Shards:
             made.append(job)
         return made
 
+    def square_sum(self) -> float:
+        """The sum of the squares of all gradients that wait, every number once: each process adds its own part.
+
+        One exchange of a number for each mesh and placement; every process must ask.
+        """
+        from torch.distributed.tensor import DTensor, Partial
+
+        sums: dict[Any, torch.Tensor] = {}
+        for p, g in self._waiting:
+            x = torch.view_as_real(g.resolve_conj()) if g.is_complex() else g
+            own = torch.linalg.vector_norm(x, dtype=torch.promote_types(x.dtype, torch.float32)).double() ** 2
+            key = (p.device_mesh, p.placements)
+            sums[key] = sums[key] + own if key in sums else own
+        total = 0.0
+        for (mesh, placements), own in sums.items():
+            how = [Partial() if x.is_shard() else x for x in placements]
+            total += float(DTensor.from_local(own, mesh, how, run_check=False).full_tensor())
+        return total
+
+    def waiting(self) -> list[Any]:
+        """The DTensors whose parts are about to be stepped."""
+        return [p for p, _ in self._waiting]
+
     def stepped(self) -> None:
         """Tells autograd that the DTensors whose parts were stepped have changed, and lets their gradients go."""
         if self._waiting:

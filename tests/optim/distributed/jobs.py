@@ -167,7 +167,26 @@ def clipped(folder: Path) -> Found:
         nn.utils.clip_grad_norm_(model.parameters(), 0.05)
         scaler.step(optimizer)
         scaler.update()
-    return {"weights": weights(model)}
+    inside = sharded()
+    optimizer = slalom.optim.Adam(inside.parameters(), lr=0.01, weight_decay=0.02, clip_grad_norm=0.05)
+    train(inside, optimizer)
+    norm = float(optimizer.grad_norm)
+    return {"weights": weights(model), "inside": weights(inside), "norm": norm, "mixed": clipped_on_two_meshes()}
+
+
+def clipped_on_two_meshes() -> list[torch.Tensor]:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+
+    row, grid = init_device_mesh("cpu", (WORLD,)), init_device_mesh("cpu", (1, WORLD))
+    ways = [(row, [Shard(0)]), (row, [Replicate()]), (grid, [Replicate(), Shard(1)])]
+    wholes = [torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(k)) for k in range(4)]
+    params = [nn.Parameter(distribute_tensor(x, *how)) for x, how in zip(wholes, ways, strict=False)]
+    params.append(nn.Parameter(wholes[-1].clone()))
+    for p in params:
+        p.grad = p.detach().clone()
+    slalom.optim.SGD(params, lr=1.0, clip_grad_norm=0.5).step()
+    return weights(nn.ParameterList(params))
 
 
 def checkpoint(folder: Path) -> Found:

@@ -122,6 +122,11 @@ def test_torchs_clipping_and_scaler_work_on_shards(results: Results) -> None:
         optimizer.step()
     for found in of(results, "clipped"):
         assert close(found["weights"], jobs.weights(model), 1e-10)
+        assert close(found["inside"], jobs.weights(model), 1e-10)
+    wholes = [torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(k)) for k in range(4)]
+    factor = 1 - 0.5 / (torch.cat(wholes).norm() + 1e-6)
+    for found in of(results, "clipped"):
+        assert close(found["mixed"], [x * factor for x in wholes])
 
 
 def test_checkpoints_go_on_sharded_resharded_and_whole(results: Results) -> None:
