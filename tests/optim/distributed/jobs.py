@@ -101,9 +101,12 @@ def ddp(folder: Path) -> Found:
 
 
 def fsdp2(folder: Path) -> Found:
+    from torch.distributed.device_mesh import init_device_mesh
+
     found: Found = {}
+    copies = init_device_mesh("cpu", (WORLD, 1), mesh_dim_names=("replica", "shard"))  # HSDP: two copies of one shard
     for name in NAMES:
-        model = sharded(by_layer=name == "AdamW")
+        model = sharded(by_layer=name == "AdamW", mesh=copies if name == "Lion" else None)
         optimizer = made(name, model.parameters())
         train(model, optimizer)
         p = next(model.parameters())
