@@ -159,6 +159,35 @@ def mixed_meshes(folder: Path) -> Found:
     return found
 
 
+def respread(folder: Path) -> Found:
+    """A state saved under one way to spread its parameter, loaded under another, or under none."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+
+    row, grid = init_device_mesh("cpu", (WORLD,)), init_device_mesh("cpu", (1, WORLD))
+    ways = [(row, [Shard(1)]), (row, [Replicate()]), (grid, [Replicate(), Shard(0)]), None]
+    found: Found = {}
+    for name in CHECKPOINTED:
+        whole = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+        def on(how: Any, whole: torch.Tensor = whole) -> Any:
+            return whole.clone() if how is None else distribute_tensor(whole, *how)
+
+        first = made(name, [nn.Parameter(on((row, [Shard(0)])))])
+        (p,) = first.param_groups[0]["params"]
+        p.grad = on((row, [Shard(0)]))
+        first.step()
+        found[name] = []
+        for how in ways:
+            q: Any = nn.Parameter(p.full_tensor().detach() if how is None else distribute_tensor(p.full_tensor().detach(), *how))
+            other = made(name, [q])
+            other.load_state_dict(first.state_dict())
+            q.grad = on(how)
+            other.step()
+            found[name].append(q.full_tensor().detach() if how else q.detach())
+    return found
+
+
 def clipped(folder: Path) -> Found:
     """torch's own clipping by norm, whose gradients are DTensors again, and its scaler."""
     model = sharded()
@@ -239,7 +268,7 @@ def zero_redundancy(folder: Path) -> Found:
     return found
 
 
-CHECKS: list[Callable[[Path], Found]] = [ddp, fsdp2, mixed_meshes, clipped, checkpoint, zero_redundancy]
+CHECKS: list[Callable[[Path], Found]] = [ddp, fsdp2, mixed_meshes, respread, clipped, checkpoint, zero_redundancy]
 
 
 def work(rank: int, folder: str) -> None:
