@@ -134,8 +134,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
 
         The state is copied; its shapes and types are checked first, and nothing changes when they do not fit. Where
-        both sides know their parameters' names (torch: `named_parameters()`), states are matched by name. Arguments
-        that the loaded groups lack keep this optimizer's values.
+        both sides know their parameters' names (torch: `named_parameters()`), states are matched by name, whatever DDP or
+        torch.compile have put before it. Arguments that the loaded groups lack keep this optimizer's values.
         """
         load(self, state_dict)
         for held in ("_plans", "_shards"):  # which hold on to the states before

@@ -101,9 +101,12 @@ def ddp(folder: Path) -> Found:
 
 
 def fsdp2(folder: Path) -> Found:
+    from torch.distributed.device_mesh import init_device_mesh
+
     found: Found = {}
+    copies = init_device_mesh("cpu", (WORLD, 1), mesh_dim_names=("replica", "shard"))  # HSDP: two copies of one shard
     for name in NAMES:
-        model = sharded(by_layer=name == "AdamW")
+        model = sharded(by_layer=name == "AdamW", mesh=copies if name == "Lion" else None)
         optimizer = made(name, model.parameters())
         train(model, optimizer)
         p = next(model.parameters())
@@ -153,6 +156,35 @@ def mixed_meshes(folder: Path) -> Found:
         optimizer.step()
     except ValueError as error:
         found["other mesh"] = str(error)
+    return found
+
+
+def respread(folder: Path) -> Found:
+    """A state saved under one way to spread its parameter, loaded under another, or under none."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+
+    row, grid = init_device_mesh("cpu", (WORLD,)), init_device_mesh("cpu", (1, WORLD))
+    ways = [(row, [Shard(1)]), (row, [Replicate()]), (grid, [Replicate(), Shard(0)]), None]
+    found: Found = {}
+    for name in CHECKPOINTED:
+        whole = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+        def on(how: Any, whole: torch.Tensor = whole) -> Any:
+            return whole.clone() if how is None else distribute_tensor(whole, *how)
+
+        first = made(name, [nn.Parameter(on((row, [Shard(0)])))])
+        (p,) = first.param_groups[0]["params"]
+        p.grad = on((row, [Shard(0)]))
+        first.step()
+        found[name] = []
+        for how in ways:
+            q: Any = nn.Parameter(p.full_tensor().detach() if how is None else distribute_tensor(p.full_tensor().detach(), *how))
+            other = made(name, [q])
+            other.load_state_dict(first.state_dict())
+            q.grad = on(how)
+            other.step()
+            found[name].append(q.full_tensor().detach() if how else q.detach())
     return found
 
 
@@ -255,7 +287,7 @@ def zero_redundancy(folder: Path) -> Found:
     return found
 
 
-CHECKS: list[Callable[[Path], Found]] = [ddp, fsdp2, mixed_meshes, clipped, checkpoint, zero_redundancy]
+CHECKS: list[Callable[[Path], Found]] = [ddp, fsdp2, mixed_meshes, respread, clipped, checkpoint, zero_redundancy]
 
 
 def work(rank: int, folder: str) -> None:

@@ -112,6 +112,18 @@ def test_one_group_may_hold_parameters_of_several_meshes_and_placements(results:
         assert "must be a DTensor on the same mesh" in found["other mesh"]
 
 
+def test_states_load_across_ways_to_spread(results: Results) -> None:
+    for found in of(results, "respread"):
+        for name in jobs.CHECKPOINTED:
+            p = torch.nn.Parameter(torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+            optimizer = jobs.made(name, [p])
+            p.grad = p.detach().clone()
+            optimizer.step()
+            optimizer.step()
+            assert len(found[name]) == 4
+            assert close(found[name], [p.detach()] * 4), name
+
+
 def test_torchs_clipping_and_scaler_work_on_shards(results: Results) -> None:
     model = jobs.net()
     optimizer = jobs.made("Adam", model.parameters())

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf"),
     pytest.mark.filterwarnings("ignore:`torch.jit"),
 ]
-SOME = ["SGD", "RMSprop", "NAdam", "Lion", "WindowedAdadelta"]  # the last one is stepped by the eager path
+SOME = ["SGD", "NAdam", "WindowedAdadelta"]  # the last one is stepped by the eager path
 
 
 @pytest.fixture(autouse=True)
