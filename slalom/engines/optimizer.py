@@ -153,18 +153,17 @@ class RuleOptimizer(torch.optim.Optimizer):
         grads = [g for p in params if (g := p.grad) is not None]
         if len(grads) != len(params):
             params = [p for p in params if p.grad is not None]
-        state: Mapping[Any, Any] = self.state
         seed = self._seed(group) if group["stochastic_rounding"] else None
-        jobs = None
-        if any_spread(params) and not self.defaults["differentiable"] and elementwise(settings):
-            shards: Shards = self.__dict__.setdefault("_shards", Shards())
-            jobs = shards.here(self._jobs(group, settings, values, seed))
-            params, grads, state = [j.p for j in jobs], [j.g for j in jobs], {j.p: j.state for j in jobs}
         plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
         known = plans.get(index)
-        if known is not None and known.fits(settings, params, grads, state, seed):
+        if known is not None and known.fits(settings, params, grads, self.state, seed):
             return known, settings, values
-        jobs = self._jobs(group, settings, values, seed) if jobs is None else jobs
+        jobs = self._jobs(group, settings, values, seed)
+        if any_spread(params) and not self.defaults["differentiable"] and elementwise(settings):
+            jobs = self.__dict__.setdefault("_shards", Shards()).here(jobs)
+            mine = {job.p: job.state for job in jobs}
+            if known is not None and known.fits(settings, list(mine), [job.g for job in jobs], mine, seed):
+                return known, settings, values
         made = Plan(settings, jobs, differentiable=self.defaults["differentiable"], seed=seed)
         plans.pop(index, None)
         if not made.rest:
