@@ -221,6 +221,20 @@ def clipped_on_two_meshes() -> list[torch.Tensor]:
     return weights(nn.ParameterList(params))
 
 
+def overflow(folder: Path) -> Found:
+    """A first step whose gradient is infinite in one process's part alone: both must leave it out."""
+    model = sharded()
+    optimizer, scaler = made("SGD", model.parameters()), torch.amp.GradScaler("cpu", init_scale=8.0)
+    for i in range(STEPS):
+        optimizer.zero_grad()
+        scaler.scale(model(half(batch(i))).square().mean()).backward()
+        if i == 0 and dist.get_rank() == 1:
+            next(model.parameters()).grad.to_local().fill_(float("inf"))
+        scaler.step(optimizer)
+        scaler.update()
+    return {"weights": weights(model), "scale": scaler.get_scale()}
+
+
 def checkpoint(folder: Path) -> Found:
     import torch.distributed.checkpoint as dcp
     from torch.distributed.checkpoint.state_dict import (
@@ -287,7 +301,7 @@ def zero_redundancy(folder: Path) -> Found:
     return found
 
 
-CHECKS: list[Callable[[Path], Found]] = [ddp, fsdp2, mixed_meshes, respread, clipped, checkpoint, zero_redundancy]
+CHECKS: list[Callable[[Path], Found]] = [ddp, fsdp2, mixed_meshes, respread, clipped, overflow, checkpoint, zero_redundancy]
 
 
 def work(rank: int, folder: str) -> None:

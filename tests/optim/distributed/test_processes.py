@@ -141,6 +141,14 @@ def test_torchs_clipping_and_scaler_work_on_shards(results: Results) -> None:
         assert close(found["mixed"], [x * factor for x in wholes])
 
 
+def test_an_overflow_in_one_part_is_left_out_by_all(results: Results) -> None:
+    model = jobs.net()
+    jobs.train(model, jobs.made("SGD", model.parameters()), 1, STEPS - 1)
+    for found in of(results, "overflow"):
+        assert found["scale"] == 4.0
+        assert close(found["weights"], jobs.weights(model))
+
+
 def test_checkpoints_go_on_sharded_resharded_and_whole(results: Results) -> None:
     for found in of(results, "checkpoint"):
         assert list(found) == jobs.CHECKPOINTED
