@@ -6,12 +6,26 @@ Neither writes to a gradient: both are one factor that the step multiplies by as
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
+from slalom.core.errors import BadValueError
+
 EPS = 1e-6  # torch.nn.utils.clip_grad_norm_ adds it to the norm
+
+
+def largest_norm(who: str, groups: Sequence[Mapping[str, Any]]) -> float | None:
+    """`clip_grad_norm`, which bounds one norm over all groups and so must be the same in each; else BadValueError."""
+    told = [group["clip_grad_norm"] for group in groups]
+    if any(x != told[0] for x in told[1:]):
+        raise BadValueError(
+            f"{who}: clip_grad_norm bounds the norm of all gradients together and must be the same in every parameter group, "
+            f"got {told}; set it in each"
+        )
+    largest: float | None = told[0]
+    return largest
 
 
 def number(value: Any) -> float:

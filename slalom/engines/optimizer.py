@@ -13,11 +13,11 @@ import torch
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
 from slalom.engines import signature
-from slalom.engines.clipping import clip_factor, norm_of, number
+from slalom.engines.clipping import clip_factor, largest_norm, norm_of, number
 from slalom.engines.fused import Plan
 from slalom.engines.inside import not_compiled
 from slalom.engines.loading import load
-from slalom.engines.rounding import new_seed, stream
+from slalom.engines.rounding import check_rounding, seed_of, stream
 from slalom.engines.sharded import Shards, any_spread, elementwise
 from slalom.engines.signature import ENGINE, IMPLEMENTATION, Argument
 from slalom.engines.state import complete, stored_as
@@ -71,7 +71,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         self._use_convention(defaults, self._given)
         self._settings_of(defaults)
         super().__init__(params, defaults)
-        self._check_rounding()
+        check_rounding(type(self).__name__, self.param_groups, differentiable=defaults["differentiable"])
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds a group, its hypers checked; what it does not give is the constructor's.
@@ -93,11 +93,11 @@ class RuleOptimizer(torch.optim.Optimizer):
         try:
             for p in group["params"]:
                 stored_as(p, group["state_dtype"])
-            self._clip_grad_norm()
+            largest_norm(type(self).__name__, self.param_groups)
         except BadValueError:
             self.param_groups.pop()
             raise
-        self._seed(group)
+        seed_of(group)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step along the gradients as they are; parameters without one are left out.
@@ -118,7 +118,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         if found_inf is not None and number(found_inf):  # as if the step had not been called: no state is made
             return
         # Every group is read before the first is stepped, so an error leaves all as it was.
-        largest = self._clip_grad_norm()
+        largest = largest_norm(type(self).__name__, self.param_groups)
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
         factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
         if largest is not None:
@@ -153,9 +153,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         grads = [g for p in params if (g := p.grad) is not None]
         if len(grads) != len(params):
             params = [p for p in params if p.grad is not None]
-        seed = self._seed(group) if group["stochastic_rounding"] else None
         plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
-        known = plans.get(index)
+        known, seed = plans.get(index), seed_of(group)
         if known is not None and known.fits(settings, params, grads, self.state, seed):
             return known, settings, values
         jobs = self._jobs(group, settings, values, seed)
@@ -199,17 +198,6 @@ class RuleOptimizer(torch.optim.Optimizer):
             jobs.append(Job(p, g, self.state[p], None if seed is None else stream(seed, position)))
         return jobs
 
-    def _clip_grad_norm(self) -> float | None:
-        # One norm over all groups, so one bound.
-        told = [group["clip_grad_norm"] for group in self.param_groups]
-        if any(x != told[0] for x in told[1:]):
-            raise BadValueError(
-                f"{type(self).__name__}: clip_grad_norm bounds the norm of all gradients together and must be the same in every "
-                f"parameter group, got {told}; set it in each"
-            )
-        largest: float | None = told[0]
-        return largest
-
     def _gradient_norm(self, plans: Iterable[Plan]) -> torch.Tensor:
         shards: Shards | None = self.__dict__.get("_shards")
         spread = set(map(id, shards.waiting())) if shards is not None else set()
@@ -218,30 +206,6 @@ class RuleOptimizer(torch.optim.Optimizer):
             return norm_of([job.g for plan in plans for job in plan.rest], sum(plan.square_sum() for plan in plans))
         params = [p for group in self.param_groups for p in group["params"] if id(p) not in spread]
         return norm_of([p.grad for p in params if p.grad is not None], shards.square_sum())
-
-    def _seed(self, group: Group) -> int | None:
-        """The group's seed, drawn when it is first needed."""
-        if group["stochastic_rounding"] and "rounding_seed" not in group:
-            group["rounding_seed"] = new_seed()
-        seed: int | None = group.get("rounding_seed")
-        return seed
-
-    def _check_rounding(self) -> None:
-        # Asked for and without anything to do, or impossible: said at once.
-        asked = [g for g in self.param_groups if g["stochastic_rounding"]]
-        if not asked:
-            return
-        said = f"{type(self).__name__}: stochastic_rounding=True"
-        if self.defaults["differentiable"]:
-            raise BadValueError(f"{said} has no derivative; leave out differentiable=True or stochastic_rounding")
-        params = [(p, g["state_dtype"]) for g in asked for p in g["params"]]
-        if any(p.dtype == torch.float16 for p, _ in params):
-            raise BadValueError(f"{said} is for torch.bfloat16, but a parameter is torch.float16; use bfloat16 parameters")
-        if not any(torch.bfloat16 in (p.dtype, chosen) for p, chosen in params):
-            raise BadValueError(
-                f"{said} does nothing, for neither a parameter nor a state is stored as torch.bfloat16; leave it out, or "
-                "convert the model (model.bfloat16()) or choose state_dtype=torch.bfloat16"
-            )
 
     def _settings_of(self, group: Group, where: str = "") -> tuple[Settings, dict[str, Any]]:
         """The group's checked settings, and its hypers with tensors left as they are where autograd may need them."""

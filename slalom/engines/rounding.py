@@ -7,16 +7,43 @@ part, so a run that is loaded goes on exactly, on any number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import torch
 
+from slalom.core.errors import BadValueError
 from slalom.engines.kernels.storage import GOLDEN
 
 _WORD = (1 << 64) - 1
 
 
-def new_seed() -> int:
-    """A seed drawn from torch's generator."""
-    return int(torch.randint(1 << 62, ()).item())
+def seed_of(group: dict[str, Any]) -> int | None:
+    """A parameter group's seed, drawn from torch's generator when it is first needed; None without stochastic rounding."""
+    if not group["stochastic_rounding"]:
+        return None
+    if "rounding_seed" not in group:
+        group["rounding_seed"] = int(torch.randint(1 << 62, ()).item())
+    seed: int = group["rounding_seed"]
+    return seed
+
+
+def check_rounding(who: str, groups: Sequence[Mapping[str, Any]], *, differentiable: bool) -> None:
+    """Stochastic rounding that is asked for and impossible, or without anything to do, is a BadValueError."""
+    asked = [g for g in groups if g["stochastic_rounding"]]
+    if not asked:
+        return
+    said = f"{who}: stochastic_rounding=True"
+    if differentiable:
+        raise BadValueError(f"{said} has no derivative; leave out differentiable=True or stochastic_rounding")
+    params = [(p, g["state_dtype"]) for g in asked for p in g["params"]]
+    if any(p.dtype == torch.float16 for p, _ in params):
+        raise BadValueError(f"{said} is for torch.bfloat16, but a parameter is torch.float16; use bfloat16 parameters")
+    if not any(torch.bfloat16 in (p.dtype, chosen) for p, chosen in params):
+        raise BadValueError(
+            f"{said} does nothing, for neither a parameter nor a state is stored as torch.bfloat16; leave it out, or "
+            "convert the model (model.bfloat16()) or choose state_dtype=torch.bfloat16"
+        )
 
 
 def stream(seed: int, position: int) -> int:

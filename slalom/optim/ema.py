@@ -11,10 +11,9 @@ from torch import nn
 
 from slalom.core.errors import BadValueError
 from slalom.optim.swap import swapped
-from slalom.optim.wrappers.base import loaded_tensors, skipped
+from slalom.optim.wrappers.base import WIDER, loaded_tensors, skipped
 
 STARTS = ("corrected", "copy", "ramp")
-_WIDER = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
 
 
 class EMA:
@@ -89,7 +88,7 @@ class EMA:
         self._not_inside("update")
         for p in self._named().values():
             count = self._updates.get(p, 0) + 1
-            wide = p.detach().to(_WIDER.get(p.dtype, p.dtype))
+            wide = p.detach().to(WIDER.get(p.dtype, p.dtype))
             if p not in self._average:
                 self._average[p] = wide.clone()
             else:
@@ -132,7 +131,7 @@ class EMA:
             raise BadValueError(f"EMA: the loaded averages are of other parameters: {'; '.join(told)}")
         for name, value in state_dict["average"].items():
             dtype = params[name].dtype
-            average |= loaded_tensors("EMA", "average", {name: value}, params, _WIDER.get(dtype, dtype))
+            average |= loaded_tensors("EMA", "average", {name: value}, params, WIDER.get(dtype, dtype))
         self.decay, self.start, self._average = state_dict["decay"], state_dict["start"], average
         self._updates = {params[name]: count for name, count in state_dict["updates"].items()}
 

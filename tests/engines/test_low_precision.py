@@ -259,7 +259,7 @@ def test_small_steps_add_up_by_chance_and_are_lost_by_the_nearest() -> None:
         w = nn.Parameter(torch.full((64,), 1.0).to(dtype))
         target = 1.0 + 0.2 * torch.randn(64)
         optimizer = slalom.optim.Adam([w], lr=1e-3, **kwargs)
-        for _ in range(500):
+        for _ in range(800):
             w.grad = (w.detach().float() - target).to(dtype)
             optimizer.step()
         return float((w.detach().float() - target).square().mean())

@@ -124,6 +124,19 @@ def test_clipping_is_clip_grad_norm_before_the_step(name: str, off: bool, dtype:
             torch.testing.assert_close(p, q, rtol=10 * tight, atol=10 * tight)
 
 
+@paths
+def test_float16_gradients_are_unscaled_in_float32(off: bool, eager: Switch) -> None:  # noqa: F811
+    # 2**-20 is lost in float16 (its smallest number is 2**-24, with one bit); torch refuses to unscale such gradients.
+    eager(off)
+    p = nn.Parameter(torch.zeros(2, dtype=torch.float16))
+    optimizer, scaler = slalom.optim.SGD([p], lr=2.0**16, momentum=0.5), torch.amp.GradScaler("cpu", init_scale=2.0**20)
+    p.grad = torch.tensor([1.5, 1.0 + 2**-10], dtype=torch.float16)
+    scaler.scale(torch.zeros(()))
+    scaler.step(optimizer)
+    assert optimizer.state[p]["momentum_buffer"].tolist() == [1.5 * 2**-20, (1 + 2**-10) * 2**-20]
+    assert p.tolist() == [-1.5 / 16, -(1 + 2**-10) / 16]
+
+
 def test_scaling_and_clipping_together() -> None:
     p, q = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(2))
     mine, other = slalom.optim.SGD([p], lr=1.0, clip_grad_norm=1.0), torch.optim.SGD([q], lr=1.0)

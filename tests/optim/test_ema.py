@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from slalom.core.errors import BadValueError
-from slalom.optim import EMA, AdamW, decay_groups
+from slalom.optim import EMA, AdamW, Lookahead, decay_groups
 from tests.optim.small import OURS, TORCHS, away, build, data, net, train, weights
 
 
@@ -132,6 +132,20 @@ def test_state_goes_on_in_a_new_process_and_in_copies():
         train(m, o, batches(8)[4:])
         assert torch.equal(averages(e, m), averages(straight, twin))
     assert repr(resumed_ema) == "EMA (AdamW, decay=0.9, start='corrected', average_buffers=False)"
+
+
+@pytest.mark.parametrize("amp", [False, True], ids=["scaler unscales", "inside the step"])
+def test_a_step_that_the_scaler_leaves_out_is_not_averaged(amp):
+    p = nn.Parameter(torch.tensor([0.0, 1.0]))
+    optimizer = Lookahead(torch.optim.Adam([p], fused=amp))
+    emas = [EMA(optimizer), EMA(optimizer.optimizer)]
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    for factor in (1.0, float("inf"), -3.0):
+        optimizer.zero_grad()
+        scaler.scale((p * factor).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    assert [ema.state_dict()["updates"] for ema in emas] == [{"0.0": 2}] * 2
 
 
 def test_names_and_shapes_are_checked_before_anything_is_loaded():

@@ -97,7 +97,7 @@ def test_a_step_that_the_scaler_leaves_out_does_not_count(amp):
     plain = Lookahead(torch.optim.Adam([q], lr=0.5), k=2)
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
     assert optimizer._step_supports_amp_scaling is amp
-    for factor in (1.0, float("inf"), -3.0, float("inf"), 0.5):
+    for factor in (1.0, float("inf"), -3.0, 0.5, float("inf")):
         optimizer.zero_grad()
         scaler.scale((p * factor).sum()).backward()
         scaler.step(optimizer)

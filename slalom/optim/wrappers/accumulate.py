@@ -8,9 +8,7 @@ from typing import Any
 import torch
 
 from slalom.core.errors import BadValueError
-from slalom.optim.wrappers.base import Wrapper, loaded_tensors
-
-_WIDER = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
+from slalom.optim.wrappers.base import WIDER, Wrapper, loaded_tensors
 
 
 class Accumulate(Wrapper):
@@ -28,6 +26,8 @@ class Accumulate(Wrapper):
 
     With `torch.amp.GradScaler`, call `scaler.step(optimizer)` and `scaler.update()` for every micro-batch: gradients are
     unscaled before they are added, each by its own scale, and a micro-batch that overflows is left out and not counted.
+
+    Under DDP let every backward synchronise, without `no_sync()`: what is added up is what a backward leaves in `p.grad`.
 
     Equal to one batch `every` times as large where the loss is a mean over equal micro-batches and nothing in the model
     mixes samples (BatchNorm does). Memory: one more copy of the gradients. Elsewhere: optax.MultiSteps is the same with
@@ -105,7 +105,7 @@ class Accumulate(Wrapper):
         g = g.detach()
         total = self._sums.get(p)
         if total is None:  # a copy: what DDP hands out is a view of memory that it uses again
-            self._sums[p] = g.to(_WIDER.get(g.dtype, g.dtype), copy=True)
+            self._sums[p] = g.to(WIDER.get(g.dtype, g.dtype), copy=True)
         elif total.layout == torch.strided:
             total.add_(g)
         else:

@@ -13,6 +13,7 @@ from slalom.engines.inside import not_compiled
 from slalom.engines.loading import matched_ids
 
 Group = dict[str, Any]
+WIDER = {torch.float16: torch.float32, torch.bfloat16: torch.float32}  # in which sums and averages do not stand still
 
 
 class Wrapper(torch.optim.Optimizer):
