@@ -2,6 +2,7 @@
 # fmt: off
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from slalom.engines.optimizer import Params
@@ -28,6 +29,9 @@ class SGD(RuleOptimizer):
         differentiable: bool = False,
         fused: Literal[False, None] = None,
         decoupled_weight_decay: bool = False,
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class Momentum(RuleOptimizer):
@@ -44,6 +48,9 @@ class Momentum(RuleOptimizer):
         convention: Literal["torch", "paper", "tf"] = 'torch',
         maximize: bool = False,
         differentiable: bool = False,
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class NAG(RuleOptimizer):
@@ -59,6 +66,9 @@ class NAG(RuleOptimizer):
         convention: Literal["torch", "paper", "tf"] = 'torch',
         maximize: bool = False,
         differentiable: bool = False,
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class Adagrad(RuleOptimizer):
@@ -79,6 +89,9 @@ class Adagrad(RuleOptimizer):
         exponent: float | Tensor = 0.5,
         decoupled_weight_decay: bool = False,
         convention: Literal["torch", "paper", "tf"] = 'torch',
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class Adadelta(RuleOptimizer):
@@ -99,6 +112,9 @@ class Adadelta(RuleOptimizer):
         correct_units: bool = True,
         lr_inside: bool = False,
         convention: Literal["torch", "paper", "tf"] = 'torch',
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class WindowedAdadelta(RuleOptimizer):
@@ -114,6 +130,9 @@ class WindowedAdadelta(RuleOptimizer):
         w: int = 10,
         maximize: bool = False,
         differentiable: bool = False,
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class RMSprop(RuleOptimizer):
@@ -135,6 +154,9 @@ class RMSprop(RuleOptimizer):
         initial_accumulator_value: float | Tensor = 0.0,
         decoupled_weight_decay: bool = False,
         convention: Literal["torch", "paper", "tf"] = 'torch',
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class Adam(RuleOptimizer):
@@ -156,6 +178,9 @@ class Adam(RuleOptimizer):
         decoupled_weight_decay: bool = False,
         bias_correction: bool = True,
         convention: Literal["torch", "paper", "tf"] = 'torch',
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class Adamax(RuleOptimizer):
@@ -174,6 +199,9 @@ class Adamax(RuleOptimizer):
         capturable: Literal[False] = False,
         decoupled_weight_decay: bool = False,
         convention: Literal["torch", "paper", "tf"] = 'torch',
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class LpAdam(RuleOptimizer):
@@ -190,6 +218,9 @@ class LpAdam(RuleOptimizer):
         decoupled_weight_decay: bool = False,
         maximize: bool = False,
         differentiable: bool = False,
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class AdamW(RuleOptimizer):
@@ -211,6 +242,9 @@ class AdamW(RuleOptimizer):
         schedule: float | Tensor = 1.0,
         decoupled_weight_decay: bool = True,
         convention: Literal["torch", "paper", "tf"] = 'torch',
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class NAdam(RuleOptimizer):
@@ -230,6 +264,9 @@ class NAdam(RuleOptimizer):
         capturable: Literal[False] = False,
         differentiable: bool = False,
         convention: Literal["torch", "paper", "tf"] = 'torch',
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class RAdam(RuleOptimizer):
@@ -248,6 +285,9 @@ class RAdam(RuleOptimizer):
         capturable: Literal[False] = False,
         differentiable: bool = False,
         convention: Literal["torch", "paper"] = 'torch',
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 class Lion(RuleOptimizer):
@@ -262,6 +302,9 @@ class Lion(RuleOptimizer):
         decoupled_weight_decay: bool = True,
         maximize: bool = False,
         differentiable: bool = False,
+        clip_grad_norm: float | None = None,
+        state_dtype: torch.dtype | None = None,
+        stochastic_rounding: bool = False,
     ) -> None: ...
 
 __all__ = [
