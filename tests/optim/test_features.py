@@ -73,7 +73,7 @@ TESTS: dict[str, list[str]] = {
     "centred RMSprop, float32": [f"{EXAM}/test_faults.py::test_centred_rmsprop_is_stable_along_a_constant_gradient"],
 }
 # Built at the same time as this page; their tests come with them.
-AWAITED = {"compiled step, CUDA", "inside a captured CUDA graph", "sparse gradients"}
+AWAITED = {"sparse gradients"}
 
 
 def rows() -> dict[str, str]:
