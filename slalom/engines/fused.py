@@ -22,6 +22,7 @@ from torch.autograd.graph import increment_version
 from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
 from slalom.engines import device
+from slalom.engines.inside import traced, wrapped
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.norms import sum_of_squares
 from slalom.engines.kernels.storage import STORED, Storage
@@ -51,11 +52,6 @@ def kernel_of(settings: Settings, storage: Storage) -> TensorKernel | None:
                 f"slalom.optim steps without compiled code, several times slower: {error}", RuntimeWarning, stacklevel=5
             )
         return None
-
-
-def traced() -> bool:
-    """Whether tensors are not what they seem just now: under torch.func transforms or a dispatch mode."""
-    return torch._C._functorch.peek_interpreter_stack() is not None or torch._C._len_torch_dispatch_stack() > 0
 
 
 class Table:
@@ -295,7 +291,7 @@ def fusible(job: Job, settings: Settings) -> bool:
         return False
     if type(p) not in _PLAIN or p.layout != torch.strided or not _stored(p):
         return False
-    if torch._C._functorch.is_functorch_wrapped_tensor(p) or p.is_neg() or p.is_conj() or not isinstance(job.state, dict):
+    if wrapped(p) or p.is_neg() or p.is_conj() or not isinstance(job.state, dict):
         return False
     if not all(type(x) in _PLAIN and x.layout == torch.strided for x in job.state.values()):
         return False  # something of the user's own

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from slalom.engines.optimizer import RuleOptimizer
 
 Group = dict[str, Any]
+# torch.compile's, FSDP1's and activation checkpointing's words within a parameter's name, and DDP's before it.
+_WRAPPERS = re.compile(r"(^|\.)(?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+")
+_DDP = "module."
 
 
 def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
@@ -59,12 +63,18 @@ def matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[A
         )
     if all("param_names" in g for g in (*mine, *theirs)):
         by_name = {n: i for g in theirs for n, i in zip(g["param_names"], g["params"], strict=True)}
-        wanted = [n for g in mine for n in g["param_names"]]
-        missing, surplus = [n for n in wanted if n not in by_name], [n for n in by_name if n not in set(wanted)]
-        if missing or surplus:
-            said = [f"missing {', '.join(missing)}"] * bool(missing) + [f"surplus {', '.join(surplus)}"] * bool(surplus)
-            raise BadValueError(f"{who}: the loaded state is of other parameters: {'; '.join(said)}")
-        return [[by_name[n] for n in g["param_names"]] for g in mine]
+        wanted = [list(g["param_names"]) for g in mine]
+        flat = [n for names in wanted for n in names]
+        if set(flat) != set(by_name):
+            saved, here = _unwrapped(by_name), _unwrapped(flat)
+            if set(saved.values()) == set(here.values()):  # the one model, wrapped in another way
+                by_name = {saved[n]: i for n, i in by_name.items()}
+                wanted = [[here[n] for n in names] for names in wanted]
+            else:
+                missing, surplus = [n for n in flat if n not in by_name], [n for n in by_name if n not in set(flat)]
+                said = [f"missing {', '.join(missing)}"] * bool(missing) + [f"surplus {', '.join(surplus)}"] * bool(surplus)
+                raise BadValueError(f"{who}: the loaded state is of other parameters: {'; '.join(said)}")
+        return [[by_name[n] for n in names] for names in wanted]
     for index, (a, b) in enumerate(zip(mine, theirs, strict=True)):
         if len(a["params"]) != len(b["params"]):
             raise BadValueError(
@@ -72,6 +82,14 @@ def matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[A
                 f"{len(b['params'])}; the model has changed"
             )
     return [list(g["params"]) for g in theirs]
+
+
+def _unwrapped(names: Iterable[str]) -> dict[str, str]:
+    """Each name without what torch's wrappers put into it; as it is where that would make two the same."""
+    bare = {n: _WRAPPERS.sub(r"\1", n) for n in names}
+    if all(b.startswith(_DDP) for b in bare.values()):  # "module" may be a user's own word: a prefix of all or of none
+        bare = {n: b.removeprefix(_DDP) for n, b in bare.items()}
+    return bare if len(set(bare.values())) == len(bare) else {n: n for n in bare}
 
 
 def _group(optimizer: RuleOptimizer, mine: Group, theirs: Mapping[str, Any]) -> Group:

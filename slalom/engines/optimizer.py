@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch._compile import _disable_dynamo
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
 from slalom.engines import device, signature
 from slalom.engines.clipping import clip_factor, largest_norm, norm_of, number
 from slalom.engines.fused import Plan, one_device
+from slalom.engines.inside import not_compiled
 from slalom.engines.loading import load
 from slalom.engines.rounding import check_rounding, seed_of, stream
+from slalom.engines.sharded import Shards, any_spread, elementwise
 from slalom.engines.signature import ENGINE, IMPLEMENTATION, Argument
 from slalom.engines.sparse import SparseSteps
 from slalom.engines.sparse.modes import refused
@@ -113,7 +114,7 @@ class RuleOptimizer(SparseSteps):
             self._step_groups()
         return loss
 
-    @_disable_dynamo  # torch.compiler.disable would load the whole compiler when Slalom is imported
+    @not_compiled
     def _step_groups(self) -> None:
         found_inf, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
         waits = found_inf is not None and not device.on_cuda(found_inf)
@@ -122,35 +123,42 @@ class RuleOptimizer(SparseSteps):
         # Every group is read before the first is stepped, so an error leaves all as it was.
         largest = largest_norm(type(self).__name__, self.param_groups)
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
-        where = one_device([plan for plan, *_ in work])
+        shards: Shards | None = self.__dict__.get("_shards")
+        spread = shards is not None and bool(shards.waiting())  # their norm and their overflow are the processes' together
+        sparse = any(rows for *_, rows, _ in work)
+        where = None if spread or sparse else one_device([plan for plan, *_ in work])
         if where is not None:  # the host reads nothing, so it need not wait, and a graph may capture it
             from slalom.engines.fused_cuda import step_together
 
-            self.grad_norm = step_together(where, work, scale, found_inf, largest)
+            together = [(plan, settings, values, group) for plan, settings, values, _, group in work]
+            self.grad_norm = step_together(where, together, scale, found_inf, largest)
             return
         if found_inf is not None and number(found_inf):
             return
         factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
         if largest is not None:
-            rest = [job.g for plan, *_ in work for job in plan.rest] + [some.values for *_, rows, _ in work for some in rows]
-            norm = norm_of(rest, sum(plan.square_sum() for plan, *_ in work)) * factor
+            norm = self._gradient_norm([plan for plan, *_ in work], [some.values for *_, rows, _ in work for some in rows]) * factor
             self.grad_norm = norm.detach()
             factor = clip_factor(norm, largest) * factor
         for plan, settings, values, rows, group in work:
             plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"], factor=factor)
             for some in rows:
                 some.run(number(factor))
+        if shards is not None:
+            shards.stepped()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
 
         The state is copied; its shapes and types are checked first, and nothing changes when they do not fit. Where
-        both sides know their parameters' names (torch: `named_parameters()`), states are matched by name. Arguments
-        that the loaded groups lack, and `sparse`, keep this optimizer's values. Rows that were behind under
-        `sparse="dense-equivalent"` stay as they are: `catch_up()` first where the weights are to be kept.
+        both sides know their parameters' names (torch: `named_parameters()`), states are matched by name, whatever DDP or
+        torch.compile have put before it. Arguments that the loaded groups lack, and `sparse`, keep this optimizer's values.
+        Rows that were behind under `sparse="dense-equivalent"` stay as they are: `catch_up()` first where the weights are to
+        be kept.
         """
         load(self, state_dict)
-        self.__dict__.pop("_plans", None)  # which holds on to the states before
+        for held in ("_plans", "_shards"):  # which hold on to the states before
+            self.__dict__.pop(held, None)
         self._drop_rows()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -174,6 +182,11 @@ class RuleOptimizer(SparseSteps):
         if known is not None and known.fits(settings, params, grads, self.state, seed):
             return known, settings, values, rows
         jobs = self._jobs(group, params, settings, values, seed)
+        if any_spread(params) and not self.defaults["differentiable"] and elementwise(settings):
+            jobs = self.__dict__.setdefault("_shards", Shards()).here(jobs)
+            mine = {job.p: job.state for job in jobs}
+            if known is not None and known.fits(settings, list(mine), [job.g for job in jobs], mine, seed):
+                return known, settings, values, rows
         made = Plan(settings, jobs, differentiable=self.defaults["differentiable"], seed=seed)
         plans.pop(index, None)
         if not made.rest:
@@ -207,6 +220,16 @@ class RuleOptimizer(SparseSteps):
             complete(self.state[p], settings, values, p, group["state_dtype"])
             jobs.append(Job(p, g, self.state[p], None if seed is None else stream(seed, position)))
         return jobs
+
+    def _gradient_norm(self, plans: Iterable[Plan], rows: Iterable[torch.Tensor]) -> torch.Tensor:
+        shards: Shards | None = self.__dict__.get("_shards")
+        spread = set(map(id, shards.waiting())) if shards is not None else set()
+        if shards is None or not spread:
+            plans = list(plans)
+            rest = [*(job.g for plan in plans for job in plan.rest), *rows]
+            return norm_of(rest, sum(plan.square_sum() for plan in plans))
+        params = [p for group in self.param_groups for p in group["params"] if id(p) not in spread]
+        return norm_of([p.grad for p in params if p.grad is not None], shards.square_sum())
 
     def _settings_of(self, group: Group, where: str = "") -> tuple[Settings, dict[str, Any]]:
         """The group's checked settings, and its hypers with tensors left as they are where autograd may need them."""

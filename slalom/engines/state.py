@@ -10,6 +10,7 @@ import torch
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
 from slalom.engines.kernels.storage import HALVES
+from slalom.engines.sharded import elementwise, fitted, is_spread, local, spread_like
 
 ParameterState = dict[str, torch.Tensor]
 
@@ -57,7 +58,9 @@ def complete(
     missing = [name for name in settings.states if state_key(settings.rule, name) not in state]
     if not missing:
         return
-    like = torch.view_as_real(p.detach().resolve_conj()) if p.is_complex() else p.detach()
+    spread = is_spread(p) and elementwise(settings)  # otherwise the rule makes DTensors itself
+    part = local(p.detach()) if spread else p.detach()
+    like = torch.view_as_real(part.resolve_conj()) if p.is_complex() else part
     stored = stored_as(p, dtype)
     if like.dtype != stored:
         like = torch.empty_like(like, dtype=stored)
@@ -66,6 +69,8 @@ def complete(
         made = getattr(fresh, name)
         if p.is_complex() and not settings.rule.states[name].scalar:
             made = torch.view_as_complex(made if made.stride(-1) == 1 else made.contiguous())
+        if spread and not settings.rule.states[name].scalar:
+            made = spread_like(made, p, settings.rule.states[name].window is not None)
         state[state_key(settings.rule, name)] = made
 
 
@@ -130,6 +135,8 @@ def checked(
         real = real.to_complex() if p.is_complex() and not declared.scalar else real
         if value.is_complex() != real.is_complex or not (value.is_floating_point() or value.is_complex()):
             raise BadValueError(f"{rule.name}: the loaded {key} of {where} is {value.dtype}, but needs {real}")
+        if not declared.scalar:
+            value = fitted(value.detach(), p, declared.window is not None)
         made[key] = value.detach().to(device=p.device, dtype=real, copy=True)
     for key, how in derived.items():
         if key not in made:  # torch has no such state, but what it has determines it

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from slalom.engines import inside
 from slalom.engines.kernels.tensors import TensorKernel
 
 _LEARN = 3  # times that the form is learnt anew: gradients that two parameters share, say, are never passed by the comparison
@@ -33,8 +34,7 @@ class Hooks(NamedTuple):
 @lru_cache(maxsize=1)
 def hooks() -> Hooks | None:
     """None where this torch or this Python lacks one."""
-    made = getattr(getattr(torch._C, "_dynamo", None), "guards", None)
-    data, guards = getattr(made, "_torchinductor_pyobject_tensor_data_ptr", None), getattr(made, "TensorGuards", None)
+    data, guards = inside.tensor_address, inside.TensorGuards
     if not isinstance(data, int) or guards is None:
         return None
     get, following = (ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value for n in ("PyList_GetItem", "PyDict_Next"))

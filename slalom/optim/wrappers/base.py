@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch._compile import _disable_dynamo
 
 from slalom.core.errors import BadValueError
+from slalom.engines.inside import not_compiled
 from slalom.engines.loading import matched_ids
 
 Group = dict[str, Any]
@@ -61,7 +61,7 @@ class Wrapper(torch.optim.Optimizer):
     def defaults(self, defaults: dict[str, Any]) -> None:
         self.optimizer.defaults = defaults
 
-    @_disable_dynamo
+    @not_compiled
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; what the closure returns is returned."""
         return self._step(closure)
