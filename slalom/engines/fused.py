@@ -1,4 +1,4 @@
-"""The fused step on the CPU: what a parameter group's compiled step needs, kept from step to step.
+"""The fused step: what a parameter group's compiled step needs, kept from step to step.
 
 A `Plan` sorts a group's parameters into tables, one for each way of storing, each stepped by one call of compiled code, and
 the rest, which take the eager path (`slalom.engines.step`): other dtypes, devices and layouts, subclasses, memory that
@@ -21,6 +21,7 @@ from torch.autograd.graph import increment_version
 
 from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
+from slalom.engines import device
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.norms import sum_of_squares
 from slalom.engines.kernels.storage import STORED, Storage
@@ -60,6 +61,8 @@ def traced() -> bool:
 class Table:
     """Parameters stored alike as a table of pointers: p, g and states, with their counts and scalar states."""
 
+    where: torch.device | None = None  # the CUDA device, if it is on one
+
     def __init__(self, kernel: TensorKernel, settings: Settings, jobs: Sequence[Job], index: Sequence[int]) -> None:
         self.kernel = kernel
         self.index = list(index)  # of its parameters among the plan's
@@ -98,7 +101,7 @@ class Table:
         self._told_at, self._streams_at = self._told.ctypes.data, self._streams.ctypes.data
         found = hooks()
         self._watch = None
-        if found is not None:
+        if found is not None and kernel.same is not None:
             self._watch = Watch(found, kernel, self.params, self.cells, self._held, self._pointers)
         self._seen = False
 
@@ -142,6 +145,10 @@ class Table:
         """The sum of the squares of the gradients that `fits` has seen last."""
         stored = STORED[self.kernel.storage.g]
         return sum_of_squares(self._table[1], self._sizes, stored, threads_for(self.elements))
+
+    def hypers(self, settings: Settings, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Which of a step's hypers its kernel takes: numbers, whatever they were given as."""
+        return settings.values
 
     def step(self, values: Mapping[str, float], factor: float) -> None:
         """Steps all its parameters in place, their counts and scalar states too; gradients are multiplied by `factor`."""
@@ -189,6 +196,24 @@ class Table:
         return bool((begin[after[near]] < (gradients + self._read)[near]).any())
 
 
+def one_device(plans: Sequence[Plan]) -> torch.device | None:
+    """The CUDA device on which compiled code steps everything of these plans; None where it is not so."""
+    places = {table.where for plan in plans for table in plan.tables}
+    return places.pop() if len(places) == 1 and not any(plan.rest for plan in plans) else None
+
+
+def table_of(
+    settings: Settings, storage: Storage, where: torch.device | None, jobs: Sequence[Job], index: Sequence[int]
+) -> Table | None:
+    """The table of jobs that are stored alike, on a CUDA device or (None) the processor; None where no kernel steps them."""
+    if where is not None:
+        from slalom.engines.fused_cuda import cuda_table  # what it needs is loaded where there is such a device
+
+        return cuda_table(settings, storage, where, jobs, index)
+    kernel = kernel_of(settings, storage)
+    return None if kernel is None else Table(kernel, settings, jobs, index)
+
+
 class Plan:
     """A group's parameters that have a gradient, and how each is stepped; `settings` decides whether it still holds."""
 
@@ -203,16 +228,16 @@ class Plan:
         if differentiable or traced():
             self.rest = list(jobs)
             return
-        fit: dict[tuple[Storage, bool], list[int]] = {}
+        fit: dict[tuple[Any, ...], list[int]] = {}
         for k, job in enumerate(jobs):
             if fusible(job, settings):
-                fit.setdefault((storage_of(job, settings), job.p.is_complex()), []).append(k)
+                where = job.p.device if device.on_cuda(job.p) else None
+                fit.setdefault((where, storage_of(job, settings), job.p.is_complex()), []).append(k)
             else:
                 self.rest.append(job)
-        for (storage, _), index in fit.items():
+        for (where, storage, _), index in fit.items():
             chosen = [jobs[k] for k in index]
-            kernel = kernel_of(settings, storage)
-            table = None if kernel is None else Table(kernel, settings, chosen, index)
+            table = table_of(settings, storage, where, chosen, index)
             if table is None or table.overlaps_itself() or not table.fits([job.g for job in chosen]):
                 self.rest += chosen
             else:
@@ -253,7 +278,7 @@ class Plan:
         if self.tables:
             plain = -float(factor) if maximize else float(factor)
             for table in self.tables:
-                table.step(settings.values, plain)
+                table.step(table.hypers(settings, values), plain)
         if self.rest:
             update(settings, values, self.rest, maximize=maximize, differentiable=differentiable, factor=factor)
 
@@ -264,9 +289,11 @@ def alike(p: torch.Tensor, x: torch.Tensor) -> bool:
 
 
 def fusible(job: Job, settings: Settings) -> bool:
-    """Whether compiled code may step this parameter: plain CPU memory, of one form throughout."""
+    """Whether compiled code may step this parameter: plain memory of one device, of one form throughout."""
     p = job.p
-    if type(p) not in _PLAIN or p.layout != torch.strided or p.device.type != "cpu" or not _stored(p):
+    if p.device.type != "cpu" and not device.on_cuda(p):
+        return False
+    if type(p) not in _PLAIN or p.layout != torch.strided or not _stored(p):
         return False
     if torch._C._functorch.is_functorch_wrapped_tensor(p) or p.is_neg() or p.is_conj() or not isinstance(job.state, dict):
         return False
@@ -278,7 +305,9 @@ def fusible(job: Job, settings: Settings) -> bool:
     for name, declared in settings.states.items():
         others.append((job.state[state_key(settings.rule, name)], declared.scalar))
     for x, scalar in others:
-        if type(x) not in _PLAIN or x.layout != torch.strided or x.device.type != "cpu" or x.is_neg() or x.is_conj():
+        if type(x) not in _PLAIN or x.layout != torch.strided or x.is_neg() or x.is_conj():
+            return False
+        if x.device != p.device and not (x is job.state["step"] and x.device.type == "cpu"):
             return False
         if scalar and (x.dtype not in _COUNTS or x.numel() != 1):
             return False

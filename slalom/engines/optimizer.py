@@ -13,9 +13,9 @@ from torch._compile import _disable_dynamo
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
-from slalom.engines import signature
+from slalom.engines import device, signature
 from slalom.engines.clipping import clip_factor, largest_norm, norm_of, number
-from slalom.engines.fused import Plan
+from slalom.engines.fused import Plan, one_device
 from slalom.engines.loading import load
 from slalom.engines.rounding import check_rounding, seed_of, stream
 from slalom.engines.signature import ENGINE, IMPLEMENTATION, Argument
@@ -116,11 +116,20 @@ class RuleOptimizer(SparseSteps):
     @_disable_dynamo  # torch.compiler.disable would load the whole compiler when Slalom is imported
     def _step_groups(self) -> None:
         found_inf, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
-        if found_inf is not None and number(found_inf):  # as if the step had not been called: no state is made
+        waits = found_inf is not None and not device.on_cuda(found_inf)
+        if waits and number(found_inf):  # as if the step had not been called: no state is made
             return
         # Every group is read before the first is stepped, so an error leaves all as it was.
         largest = largest_norm(type(self).__name__, self.param_groups)
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
+        where = one_device([plan for plan, *_ in work])
+        if where is not None:  # the host reads nothing, so it need not wait, and a graph may capture it
+            from slalom.engines.fused_cuda import step_together
+
+            self.grad_norm = step_together(where, work, scale, found_inf, largest)
+            return
+        if found_inf is not None and number(found_inf):
+            return
         factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
         if largest is not None:
             rest = [job.g for plan, *_ in work for job in plan.rest] + [some.values for *_, rows, _ in work for some in rows]
@@ -224,10 +233,15 @@ class RuleOptimizer(SparseSteps):
             else:
                 for hyper, x in a.split(value).items():
                     values[hyper], numbers[hyper] = self._number(a.label(hyper), hyper, x, where)
-                    gates[hyper] = isinstance(x, torch.Tensor) and x.requires_grad
+                    gates[hyper] = isinstance(values[hyper], torch.Tensor)  # which may become another
         if SCHEDULE in values and "initial_lr" in group:
-            factor = float(group["lr"]) / (max(float(group["initial_lr"]), float(group.get("max_lr", 0.0))) or 1.0)
-            values[SCHEDULE], numbers[SCHEDULE] = values[SCHEDULE] * factor, numbers[SCHEDULE] * factor
+            lr, *peaks = (group["lr"], group["initial_lr"], group.get("max_lr", 0.0))
+            peak = max(self._read(x) if isinstance(x, torch.Tensor) else float(x) for x in peaks) or 1.0
+            if isinstance(lr, torch.Tensor) and self._stays(lr):
+                values[SCHEDULE] = values[SCHEDULE] * (lr.detach().double() / peak)
+            else:
+                factor = float(lr) / peak
+                values[SCHEDULE], numbers[SCHEDULE] = values[SCHEDULE] * factor, numbers[SCHEDULE] * factor
         chosen: dict[str, Any] = {**numbers, **options}
         try:
             return self.rule(**chosen, gates=gates), values
@@ -240,8 +254,8 @@ class RuleOptimizer(SparseSteps):
         if isinstance(value, torch.Tensor):
             if value.numel() != 1 or value.is_complex() or value.dtype == torch.bool:
                 raise BadValueError(f"{said} a number or a tensor of one, got {value.dtype} of shape {tuple(value.shape)}{where}")
-            number = float(value.detach())
-            value = value.reshape(()) if value.requires_grad else number
+            number = self._read(value)
+            value = value.reshape(()) if value.requires_grad or self._stays(value) else number
         elif isinstance(value, bool) or not hasattr(value, "__float__"):
             raise BadValueError(f"{said} a number in {allowed.allowed}, got {value!r}{where}")
         else:
@@ -249,6 +263,22 @@ class RuleOptimizer(SparseSteps):
         if not allowed.admits(number):
             raise BadValueError(f"{said} in {allowed.allowed}, got {number!r}{where}")
         return value, number
+
+    def _stays(self, value: torch.Tensor) -> bool:
+        """Whether a hyper stays on its CUDA device, where all that it steps lies too: reading it would wait for the device."""
+        return device.on_cuda(value) and all(device.on_cuda(p) for g in getattr(self, "param_groups", ()) for p in g["params"])
+
+    def _read(self, value: torch.Tensor) -> float:
+        """The tensor's number; of one that stays on its device, the number it had when it was first seen."""
+        if not self._stays(value):
+            return float(value.detach())
+        seen: list[tuple[torch.Tensor, float]] = self.__dict__.setdefault("_read_once", [])
+        for tensor, told in seen:
+            if tensor is value:
+                return told
+        seen.append((value, float(value.detach())))
+        del seen[:-32]  # of a program that makes a new tensor for every step
+        return seen[-1][1]
 
     def _use_convention(self, group: Group, given: Iterable[str]) -> None:
         # A default that sources disagree on follows the convention, unless the user gave a value.

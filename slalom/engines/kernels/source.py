@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from slalom.engines.kernels.storage import Memory
 from slalom.engines.printers.c import CBody, power_text, state_name
+from slalom.engines.printers.words import MATH, WORDS
 
 CHUNK = 16384  # elements; sums of squares are taken chunk by chunk whatever the path, so both paths agree bit for bit
 LOG_BYTES = 512 * 1024  # old values of one row that are still worth a log: half of a usual L2 cache
@@ -33,16 +34,11 @@ PRELUDE = r"""
 #endif
 
 @TYPES@
+#define INLINE static inline
 #define CHUNK @CHUNK@
 #define NCOEF @NCOEF@
 
-static inline T SQUARE(T x) { return x * x; }
-static inline T CUBE(T x) { return x * x * x; }
-static inline T SIGN(T x) { return x != x ? x : (T)((x > 0) - (x < 0)); }
-static inline T MAXIMUM(T a, T b) { return (a > b || a != a) ? a : b; }
-static inline T MINIMUM(T a, T b) { return (a < b || a != a) ? a : b; }
-static inline T SELECT(int c, T yes, T no) { return c ? yes : no; }
-
+@WORDS@
 @PASSES@
 
 /* Which loop serves a row of coefficients: the number of the set of exponents that it has, or the general one. */
@@ -198,10 +194,8 @@ void slalom_step(int64_t n, const int64_t *rows, const int64_t *state_rows, int6
 """
 
 _TYPES = {
-    "float32": "typedef float T;\ntypedef int32_t BITS;\n#define LARGEST FLT_MAX\n"
-    "#define SQRT sqrtf\n#define FABS fabsf\n#define EXP expf\n#define POW powf",
-    "float64": "typedef double T;\ntypedef int64_t BITS;\n#define LARGEST DBL_MAX\n"
-    "#define SQRT sqrt\n#define FABS fabs\n#define EXP exp\n#define POW pow",
+    "float32": "typedef float T;\ntypedef int32_t BITS;\n#define LARGEST FLT_MAX\n" + MATH["float32"],
+    "float64": "typedef double T;\ntypedef int64_t BITS;\n#define LARGEST DBL_MAX\n" + MATH["float64"],
 }
 
 
@@ -236,6 +230,7 @@ def filled(frame: str, body: CBody, dtype: str, title: str, kinds: Sequence[str]
     made = PRELUDE + frame
     for key, value in {
         "TYPES": _TYPES[dtype],
+        "WORDS": WORDS,
         "CHUNK": str(CHUNK),
         "NCOEF": str(max(1, len(body.coefficients))),
         "PASSES": "\n".join(passes),

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from slalom.core.rule import Rule, Settings
-from slalom.engines.kernels import cache
+from slalom.engines.kernels import cache, objects
 from slalom.engines.kernels.kernel import PARALLEL_FROM, dtype_name
 from slalom.engines.kernels.source import filled, state_order
 from slalom.engines.kernels.storage import GOLDEN, Storage, StoredMemory
@@ -26,54 +26,12 @@ from slalom.engines.printers.tree import program
 
 ALIGN = 16  # elements; each tensor starts a multiple of this, so that a cut lies at the start of a vector
 FEW = 16  # rows of coefficients that are computed one by one in Python rather than together in NumPy
-SYMBOLS = ("slalom_read", "slalom_tensors", "slalom_same", "slalom_take")
+SYMBOLS = ("slalom_read", "slalom_tensors", *objects.SYMBOLS)
 
 _FRAME = r"""
 /* The numbers at n places, each a float or a double, as doubles. */
 void slalom_read(int64_t n, void *const *at, const uint8_t *wide, double *out) {
     for (int64_t i = 0; i < n; i++) out[i] = wide[i] ? *(const double *)at[i] : (double)*(const float *)at[i];
-}
-
-/* What follows looks at Python objects and is called with the interpreter locked: `get` is PyList_GetItem, `next` PyDict_Next,
-   `data` torch's own way from a tensor object to its memory. */
-typedef void *GET(void *, int64_t);
-typedef int NEXT(void *, int64_t *, void **, void **);
-typedef void *DATA(void *);
-
-/* Whether each of n dicts holds exactly its part of the tensors `held` (up to `ends`), in order, and params and held lie at
-   `expected`. */
-int slalom_same(int64_t n, void *cells, void *params, void *held, const int64_t *ends, const int64_t *expected, GET *get,
-                NEXT *next, DATA *data) {
-    int64_t i = 0;
-    for (int64_t j = 0; j < n; j++) {
-        void *cell = get(cells, j), *key, *value;
-        int64_t place = 0;
-        while (next(cell, &place, &key, &value)) {
-            if (i >= ends[j] || value != get(held, i)) return 0;
-            i++;
-        }
-        if (i != ends[j] || (int64_t)data(get(params, j)) != expected[j]) return 0;
-    }
-    for (i = 0; i < ends[n - 1]; i++)
-        if ((int64_t)data(get(held, i)) != expected[n + i]) return 0;
-    return 1;
-}
-
-/* Notes where n gradients of so many bytes lie; whether one touches one of the m pieces from `begin` to `end`, in order. */
-int slalom_take(int64_t n, void *gradients, int64_t *row, const int64_t *bytes, int64_t m, const int64_t *begin,
-                const int64_t *end, GET *get, DATA *data) {
-    int touches = 0;
-    for (int64_t j = 0; j < n; j++) {
-        const int64_t at = row[j] = (int64_t)data(get(gradients, j));
-        int64_t low = 0;
-        for (int64_t high = m; low < high;) { /* the first piece that ends beyond the gradient's start */
-            const int64_t middle = (low + high) / 2;
-            if (end[middle] > at) high = middle;
-            else low = middle + 1;
-        }
-        touches |= low < m && begin[low] < at + bytes[j];
-    }
-    return touches;
 }
 
 /* Steps n tensors in place; `table` holds their p, g and states, n pointers each, `starts` where each begins in the range
@@ -142,16 +100,13 @@ class TensorKernel:
             lines.append(f"const uint64_t key = MIX64(streams[j] + (uint64_t)after[row[j] * k] * {GOLDEN:#x}ULL);")
         pointers = "\n".join(" " * 12 + line for line in lines)
         title = f"{settings.rule.name} on tensors: {settings.program!r}"
-        self.source = filled(_FRAME, body, dtype_name(storage.compute), title, ("plain",), memory, POINTERS=pointers)
+        frame, dtype = _FRAME + objects.SOURCE, dtype_name(storage.compute)
+        self.source = filled(frame, body, dtype, title, ("plain",), memory, POINTERS=pointers)
         library = cache.library(self.source, SYMBOLS)
         number, pointer = ctypes.c_int64, ctypes.c_void_p
         self.read = library.slalom_read
         self.read.argtypes, self.read.restype = [number, pointer, pointer, pointer], None
-        held = ctypes.py_object  # PYFUNCTYPE: the interpreter stays locked
-        same = (number, held, held, held, pointer, pointer, pointer, pointer, pointer)
-        take = (number, held, pointer, pointer, number, pointer, pointer, pointer, pointer)
-        self.same = ctypes.PYFUNCTYPE(ctypes.c_int, *same)(("slalom_same", library))
-        self.take = ctypes.PYFUNCTYPE(ctypes.c_int, *take)(("slalom_take", library))
+        self.same, self.take = objects.bound(library)
         self.step = library.slalom_tensors
         self.step.argtypes = [
             number, pointer, pointer, pointer, pointer, pointer, ctypes.c_double, ctypes.c_int, number, pointer, pointer, pointer,
