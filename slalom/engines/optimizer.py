@@ -122,11 +122,12 @@ class RuleOptimizer(SparseSteps):
         # Every group is read before the first is stepped, so an error leaves all as it was.
         largest = largest_norm(type(self).__name__, self.param_groups)
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
-        where = one_device([plan for plan, *_ in work])
+        by_rows = any(rows for *_, rows, _ in work)  # a step of rows is the host's work
+        where = None if by_rows else one_device([plan for plan, *_ in work])
         if where is not None:  # the host reads nothing, so it need not wait, and a graph may capture it
             from slalom.engines.fused_cuda import step_together
 
-            self.grad_norm = step_together(where, work, scale, found_inf, largest)
+            self.grad_norm = step_together(where, [(*w[:3], w[4]) for w in work], scale, found_inf, largest)
             return
         if found_inf is not None and number(found_inf):
             return
