@@ -137,7 +137,8 @@ class RuleOptimizer(SparseSteps):
             return
         factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
         if largest is not None:
-            norm = self._gradient_norm([plan for plan, *_ in work], [some.values for *_, rows, _ in work for some in rows]) * factor
+            touched = [some.values for *_, rows, _ in work for some in rows]
+            norm = self._gradient_norm([plan for plan, *_ in work], touched) * factor
             self.grad_norm = norm.detach()
             factor = clip_factor(norm, largest) * factor
         for plan, settings, values, rows, group in work:
