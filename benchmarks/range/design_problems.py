@@ -29,7 +29,9 @@ class Residual(nn.Module):
     def __init__(self, d: int = 24, width: int = 32, out: int = 6, depth: int = 3) -> None:
         super().__init__()
         self.into = nn.Linear(d, width)
-        self.blocks = nn.ModuleList([nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)) for _ in range(depth)])
+        self.blocks = nn.ModuleList(
+            [nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)) for _ in range(depth)]
+        )
         self.out = nn.Linear(width, out)
 
     def forward(self, x: Tensor) -> Tensor:

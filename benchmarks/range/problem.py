@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -46,7 +47,9 @@ class Problem:
         return Data(self.name, "regression", part, part, part)
 
 
-def warm(problem: Problem, name: str, rule: str, lr: float, steps: int, change: Callable[[nn.Module], None] | None = None) -> Problem:
+def warm(
+    problem: Problem, name: str, rule: str, lr: float, steps: int, change: Callable[[nn.Module], None] | None = None
+) -> Problem:
     """The problem, its weights trained for some steps; `change` alters them afterwards (a new head)."""
     lanes = Lanes(problem.source, lanes_of(rule, lr=[lr], seed=77), loss=problem.loss, example=example(problem))
     per = len(batches([0], 0, len(problem.x), problem.batch))
@@ -70,12 +73,16 @@ def curves(problem: Problem, optimizer: str, lrs: list[float], seeds: list[int],
     """Training loss `[rates, seeds, steps]` of runs at constant rates; infinite from where a run is not finite."""
     rates, numbers = [lr for lr in lrs for _ in seeds], [s for _ in lrs for s in seeds]
     lanes = Lanes(problem.source, lanes_of(optimizer, lr=rates, seed=numbers), loss=problem.loss, example=example(problem))
-    parts, epoch = [], 0
+    loss, going, epoch = np.full((steps, len(rates)), np.inf), list(range(len(rates))), 0
     while lanes.t < steps:
-        index = batches(numbers, epoch, len(problem.x), problem.batch)[: steps - lanes.t]
-        parts.append(lanes.epoch(problem.x, problem.y, index)[0])
+        index = batches([numbers[i] for i in going], epoch, len(problem.x), problem.batch)[: steps - lanes.t]
+        t = lanes.t
+        loss[t : t + len(index), going] = lanes.epoch(problem.x, problem.y, index)[0]
+        if len(lanes.retired) > len(going) // 8:  # their work ends
+            kept = [i for i in range(len(going)) if i not in lanes.retired]
+            lanes, going = lanes.only(kept), [going[i] for i in kept]
         epoch += 1
-    loss = np.concatenate(parts).T.reshape(len(lrs), len(seeds), steps)
+    loss = loss.T.reshape(len(lrs), len(seeds), steps)
     return np.where(np.isfinite(loss), loss, np.inf)
 
 
@@ -87,7 +94,7 @@ def standard(x: np.ndarray) -> Tensor:
 def mlp(*widths: int, act: type[nn.Module] = nn.ReLU, norm: Callable[[int], nn.Module] | None = None) -> Callable[[], nn.Module]:
     def make() -> nn.Module:
         layers: list[nn.Module] = []
-        for a, b in zip(widths[:-2], widths[1:-1], strict=True):
+        for a, b in itertools.pairwise(widths[:-1]):
             layers += [nn.Linear(a, b), *([norm(b)] if norm else []), act()]
         return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 

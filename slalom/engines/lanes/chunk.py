@@ -163,7 +163,7 @@ class Chunk:
             update.load_state_dict(saved)
 
     def take(self, row: int, other: Chunk, place: int) -> None:
-        """The lane at `place` of another chunk goes on here, at `row`; both chunks are of one model and the other keeps its own."""
+        """The lane at `place` of another chunk goes on here, at `row`; both chunks are of one model; the other keeps it too."""
         self.t = other.t
         self.params[row] = other.params[place]
         for k, v in self.buffers.items():

@@ -58,10 +58,10 @@ class Board:
 
     def lr(self, rung: int) -> float:
         if self.given is None:
-            return 10.0 ** (rung / PER_DECADE)
+            return float(10.0 ** (rung / PER_DECADE))
         inside = min(max(rung, 0), len(self.given) - 1)
         ratio = (self.given[-1] / self.given[0]) ** (1 / max(len(self.given) - 1, 1))  # beyond the given rates, at their spacing
-        return float(self.given[inside] * ratio ** (rung - inside))
+        return float(self.given[inside] * float(ratio) ** (rung - inside))
 
     def train(self, rungs: Sequence[int], steps: int) -> None:
         """These rungs up to `steps` in all, each from where it stands; one whose seeds have all diverged is left alone."""
@@ -134,9 +134,7 @@ def every(subject: Subject, seeds: list[int], lrs: Sequence[float], steps: int, 
     return Spent(board, rungs, board.profile(rungs, TAILS[2], initial), initial, widened)
 
 
-def _widen(
-    board: Board, rungs: list[int], steps: int, tail: float, initial: float, wanted: bool
-) -> tuple[list[int], int]:
+def _widen(board: Board, rungs: list[int], steps: int, tail: float, initial: float, wanted: bool) -> tuple[list[int], int]:
     """Adds rungs beyond an end of the grid while the least loss is there; the rungs, and how often they were added to."""
     for done in range(MAX_WIDENINGS if wanted else 0):
         profile = board.profile(rungs, tail, initial)

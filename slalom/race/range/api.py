@@ -12,12 +12,12 @@ from torch.utils.data import DataLoader
 from slalom.core.errors import BadValueError, unknown_name
 from slalom.race.prepare import seed_list
 from slalom.race.range import allocation
+from slalom.race.range.epochs import epochs
 from slalom.race.range.heats import Subject
 from slalom.race.range.make import from_search, from_sweep
 from slalom.race.range.result import RangeResult
 from slalom.race.range.subject import subject
 from slalom.race.range.sweep import rates, sweep
-from slalom.race.range.epochs import epochs
 from slalom.race.range.untouched import handed_in_kept, random_states_kept
 
 Method = Literal["lanes", "sweep", "epochs"]
@@ -51,7 +51,11 @@ def range_test(
     loss: Any = None,
     batch_size: int | Literal["full"] | None = None,
     clip: float | None = None,
-    **data_options: Any,
+    target: str | Sequence[str] | None = None,
+    split: Sequence[float] | None = None,
+    split_seed: int | None = None,
+    scale: bool | None = None,
+    task: Any = None,
 ) -> RangeResult:
     """Find the learning rate for one optimizer on one model and data: by short runs at many rates, or by the one-pass test.
 
@@ -72,8 +76,8 @@ def range_test(
     - `method="epochs"`: an epoch at each of `steps` (15) rates; `by="loss"` (mean training loss of the epoch) or `"accuracy"`
       (on the validation part; of a DataLoader on its own batches).
 
-    `loss`, `batch_size` (64), `clip`, `target=`, `split=`, ...: as for a race. The module, its buffers, the optimizer, the random
-    states of torch, NumPy and Python, and the loader's order are bit-identical afterwards.
+    `loss`, `batch_size` (64), `clip`, `target`, `split`, `split_seed`, `scale`, `task`: as for a race. The module, its buffers,
+    the optimizer, the random states of torch, NumPy and Python, and the loader's order are bit-identical afterwards.
 
     Returns a `RangeResult`: `.suggestion`, `.interval`, `.phases`, `.curve`, `.suggestions`, `.advice`, `.plot()`, `.to_dict()`.
     Raises `BadValueError`, `BadDataError` or `UnknownNameError` for what cannot be used.
@@ -99,8 +103,17 @@ def range_test(
         raise BadValueError(f"low must be below high, got low={low:g}, high={high:g}")
     loader = data if isinstance(data, DataLoader) else None
     with handed_in_kept(model, optimizer, step), random_states_kept(loader):
+        options = {"target": target, "split": split, "split_seed": split_seed, "scale": scale, "task": task}
+        options = {name: value for name, value in options.items() if value is not None}
         made, classes = subject(
-            model, data, optimizer, step=step, loss=loss, batch_size=batch_size, clip=clip, data_options=data_options
+            model,
+            data,
+            optimizer,
+            step=step,
+            loss=loss,
+            batch_size=batch_size,
+            clip=clip,
+            data_options=options,
         )
         if method == "lanes":
             return _lanes(made, numbers, low, high, lrs, steps, budget, widen is None or widen)

@@ -63,5 +63,7 @@ def chart(
     pad = max(len(text) for text in labels.values())
     drawn = [f"{labels.get(i, ''):>{pad}} {bar}{''.join(row).rstrip()}" for i, row in enumerate(rows)]
     ends = f"{rate(points[0].lr)}{rate(points[-1].lr):>{width - len(rate(points[0].lr))}}"
-    key = f"{by} over learning rate: {marks[TOO_SLOW]} too slow  {useful} useful  {marks[DIVERGING]} diverging  {column} suggestion"
+    key = (
+        f"{by} over learning rate: {marks[TOO_SLOW]} too slow  {useful} useful  {marks[DIVERGING]} diverging  {column} suggestion"
+    )
     return [*drawn, f"{'':>{pad}}  {ends}", f"{'':>{pad}}  {key}"]

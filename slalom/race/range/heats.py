@@ -39,10 +39,23 @@ class Heat(Protocol):
 class Subject(Protocol):
     """A model, its data and its optimizer: starts runs. Whatever was handed in stays as it is."""
 
-    name: str  # of the optimizer, for people
-    per_epoch: int  # steps
-    notes: list[str]
-    default_lr: float | None
+    @property
+    def name(self) -> str:
+        """Of the optimizer, for people."""
+        ...
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """What the person should know."""
+        ...
+
+    @property
+    def default_lr(self) -> float | None: ...
 
     def start(self, runs: Sequence[Run]) -> Heat: ...
 

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from slalom.race.range.allocation import BUDGET, Spent
+from slalom.race.range.allocation import Spent
 from slalom.race.range.chart import rate
 from slalom.race.range.curve import Phases, centred, phases
 from slalom.race.range.heats import Floats, Subject
-from slalom.race.range.pick import MARGIN, Profile, interval
+from slalom.race.range.pick import Profile, interval
 from slalom.race.range.result import RangeResult, points
 from slalom.race.range.suggest import RULES
 from slalom.race.range.sweep import WINDOW, Swept
@@ -71,9 +71,8 @@ def from_sweep(subject: Subject, seen: Swept, method: str, by: str) -> RangeResu
     notes = list(subject.notes)
     if n < len(middle):
         notes.append(f"stopped at lr {rate(float(seen.lrs[n]))}, where training diverged")
-    curve = points(
-        seen.lrs.tolist(), seen.losses.tolist(), [1 if method == "sweep" else subject.per_epoch] * len(middle), smooth.tolist(), cut
-    )  # fmt: skip
+    each = [1 if method == "sweep" else subject.per_epoch] * len(middle)
+    curve = points(seen.lrs.tolist(), seen.losses.tolist(), each, smooth.tolist(), cut)
     at_edge = n == len(middle) and int(np.argmin(smooth)) == n - 1
     advice = _advice(subject, suggestion, cut, at_edge)
     if suggestion is not None:
@@ -95,7 +94,11 @@ def _advice(subject: Subject, suggestion: float | None, seen: Phases, at_edge: b
     default = subject.default_lr
     if default and not 1 / FAR < suggestion / default < FAR:
         ratio = suggestion / default
-        text += f" ({ratio:.3g} times the default {rate(default)})" if ratio > 1 else f" (1/{1 / ratio:.3g} of the default {rate(default)})"
+        text += (
+            f" ({ratio:.3g} times the default {rate(default)})"
+            if ratio > 1
+            else f" (1/{1 / ratio:.3g} of the default {rate(default)})"
+        )
     if seen.diverging_from is not None:
         room = seen.diverging_from / suggestion
         text += f"; training diverges from {rate(seen.diverging_from)}, {rate(room)} times as high" if room > 1 else ""

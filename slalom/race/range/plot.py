@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     from slalom.race.range.result import RangeResult
 
 
-def plot(result: RangeResult, path: Any = None) -> Any:
-    """See `RangeResult.plot`."""
+def figure_class() -> Any:
+    """matplotlib's Figure; MissingExtraError where it is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("plot needs matplotlib; install it with: pip install 'slalom[plot]'") from error
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    return Figure
+
+
+def plot(result: RangeResult, path: Any = None) -> Any:
+    """See `RangeResult.plot`."""
+    figure = figure_class()(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     seen = [p for p in result.curve if math.isfinite(p.loss)]
     axes.plot([p.lr for p in seen], [p.loss for p in seen], marker="o" if len(seen) < 60 else "", color="C0")

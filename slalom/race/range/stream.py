@@ -114,4 +114,6 @@ def pair(batch: Any) -> tuple[Tensor, Tensor]:
     if isinstance(batch, list | tuple) and len(batch) == 2 and all(isinstance(part, Tensor) for part in batch):
         return batch[0], batch[1]
     what = f"{type(batch).__name__} of {len(batch)}" if isinstance(batch, list | tuple | dict) else type(batch).__name__
-    raise BadDataError(f"batches must be pairs of tensors (inputs, targets), got a {what}; give step= to train on batches of this kind")
+    raise BadDataError(
+        f"batches must be pairs of tensors (inputs, targets), got a {what}; give step= to train on batches of this kind"
+    )

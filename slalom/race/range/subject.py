@@ -17,8 +17,8 @@ from slalom.data import load
 from slalom.engines.lanes import TorchOptimizer
 from slalom.engines.lanes.layout import as_factory, initialise
 from slalom.engines.lanes.losses import Loss, lane_loss
-from slalom.nets import build
 from slalom.engines.signature import arguments
+from slalom.nets import build
 from slalom.optim import RuleOptimizer, optimizer_class
 from slalom.race.entrants import Entrant, entrant
 from slalom.race.prepare import batch_rows, loss_for
@@ -117,7 +117,7 @@ def _builder(chosen: Entrant) -> Callable[[nn.Module], torch.optim.Optimizer]:
 
 
 def _from_data(model: Any, data: Any, batch_size: Any, loss: Any, options: Mapping[str, Any]) -> _Fed:
-    record = load("digits" if data is None else data, **options)
+    record = load("digits" if data is None else data, **{{"split_seed": "seed"}.get(k, k): v for k, v in options.items()})
     factory = build(model, record)
     task_loss = loss_for(loss, record)
     size = batch_rows(64 if batch_size is None else batch_size, len(record.train))

@@ -29,7 +29,8 @@ def _generators(loader: DataLoader[Any] | None) -> list[torch.Generator]:
 def random_states_kept(loader: DataLoader[Any] | None = None) -> Iterator[None]:
     """Torch's (every device's), NumPy's and Python's global states and the loader's generators, put back at the end."""
     cpu, python, numpy_state = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    used = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    cuda = torch.cuda.get_rng_state_all() if used else []
     generators = [(g, g.get_state()) for g in _generators(loader)]
     try:
         yield
