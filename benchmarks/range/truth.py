@@ -1,8 +1,9 @@
 """The truth of the study: final training losses of whole runs on a grid of rates, computed once and kept.
 
 29 rates from 1e-5 to 1e2, a quarter decade apart, 400 steps at a constant rate, seeds 0, 1, 2. A run's final loss is the mean
-over its last 40 steps. Regret of a rate is (its final loss, mean over the seeds, minus the best rate's) over (the loss before training
-minus the best), at most 1; a rate at which any seed diverged has regret 1. Between rates it is interpolated in log lr.
+over its last 40 steps. Regret of a rate is
+(its final loss, mean over the seeds, minus the best rate's) over (the loss before training minus the best), at most 1; a rate at
+which any seed diverged has regret 1. Between rates it is interpolated in log lr.
 """
 
 from __future__ import annotations
