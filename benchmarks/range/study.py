@@ -47,15 +47,25 @@ def table(pairs: dict[Key, Truth], picks: dict[str, dict[str, Pick]]) -> None:
         span = picks[f"{key[0]}/{key[1]}/{seed}"]["slalom lanes"]["interval"]
         held.append(span is not None and span[0] * 0.999 <= pairs[key].best <= span[1] * 1.001)
         width.append(np.nan if span is None else np.log10(span[1] / span[0]))
-    print(f"slalom lanes: the interval holds the grid's best in {share(held)} of cases; median width {np.nanmedian(width):.2f} decades")
-    one = [truth.final[np.nanargmin(np.where(np.isfinite(truth.final[:, s]), truth.final[:, s], np.inf)), :] for truth in pairs.values() for s in (0, 1, 2)]
+    print(
+        f"slalom lanes: the interval holds the grid's best in {share(held)} of cases; median width {np.nanmedian(width):.2f} decades"
+    )
+    one = [
+        truth.final[np.nanargmin(np.where(np.isfinite(truth.final[:, s]), truth.final[:, s], np.inf)), :]
+        for truth in pairs.values()
+        for s in (0, 1, 2)
+    ]
     regrets = [t.regret_of_loss(float(f.mean())) for t, f in zip([t for t in pairs.values() for _ in range(3)], one, strict=True)]
-    print(f"the grid itself with one seed, 11600 steps: {share(np.array(regrets) <= 0.05)} within 5 %, {share(np.array(regrets) > 0.2)} beyond 20 %")
+    print(
+        f"the grid itself with one seed, 11600 steps: {share(np.array(regrets) <= 0.05)} within 5 %, {share(np.array(regrets) > 0.2)} beyond 20 %"
+    )
     for key, seed in cases:
         pick = picks[f"{key[0]}/{key[1]}/{seed}"]["slalom lanes"]
         regret = pairs[key].regret(pick["lr"])
         if regret > 0.05:
-            print(f"  lanes missed: {key[0]}, {key[1]}, seed {seed}: {pick['lr']}, best {pairs[key].best:.3g}, regret {regret:.2f}")
+            print(
+                f"  lanes missed: {key[0]}, {key[1]}, seed {seed}: {pick['lr']}, best {pairs[key].best:.3g}, regret {regret:.2f}"
+            )
 
 
 def parameter_free(problems: Sequence[Problem], pairs: dict[Key, Truth]) -> None:
@@ -84,7 +94,9 @@ def study(title: str, problems: Sequence[Problem], truth_file: str, picks_file: 
 def main() -> None:
     facts = environment()
     print(f"{facts['date']}  torch {facts['torch']}, {facts['threads']} threads, {facts['processor']}, {facts['system']}")
-    print("truth: 29 rates x 3 seeds x 400 steps; cost: training steps over all rates and seeds of one test; see benchmarks/range")
+    print(
+        "truth: 29 rates x 3 seeds x 400 steps; cost: training steps over all rates and seeds of one test; see benchmarks/range"
+    )
     here = Path(".cache") / "range"
     here.mkdir(parents=True, exist_ok=True)
     for file in here.glob("picks*.json"):
