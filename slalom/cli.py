@@ -266,6 +266,26 @@ def schedules() -> None:
 
 
 @app.command()
+def activations(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show one: gelu.", show_default="list all")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The list as one JSON array.")] = False,
+) -> None:
+    """List the activation functions with their gains and costs, or show one."""
+    if name is not None and json:
+        raise typer.BadParameter("--json lists all; leave the name out")
+    from slalom.terminal import activations as shown
+
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(shown.rows()))
+    elif name is not None:
+        shown.show_activation(name)
+    else:
+        shown.show_activations()
+
+
+@app.command()
 def show(
     directory: Annotated[Path, typer.Argument(help="A run directory.")],
     json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
