@@ -48,17 +48,10 @@ def table(pairs: dict[Key, Truth], picks: dict[str, dict[str, Pick]]) -> None:
         held.append(span is not None and span[0] * 0.999 <= pairs[key].best <= span[1] * 1.001)
         width.append(np.nan if span is None else np.log10(span[1] / span[0]))
     print(
-        f"slalom lanes: the interval holds the grid's best in {share(held)} of cases; median width {np.nanmedian(width):.2f} decades"
+        f"slalom lanes: the interval holds the grid's best in {share(held)} of cases, median width {np.nanmedian(width):.2f} decades"
     )
-    one = [
-        truth.final[np.nanargmin(np.where(np.isfinite(truth.final[:, s]), truth.final[:, s], np.inf)), :]
-        for truth in pairs.values()
-        for s in (0, 1, 2)
-    ]
-    regrets = [t.regret_of_loss(float(f.mean())) for t, f in zip([t for t in pairs.values() for _ in range(3)], one, strict=True)]
-    print(
-        f"the grid itself with one seed, 11600 steps: {share(np.array(regrets) <= 0.05)} within 5 %, {share(np.array(regrets) > 0.2)} beyond 20 %"
-    )
+    alone = np.array([one for truth in pairs.values() for one in truth.single_seed_regrets()])
+    print(f"the grid itself with one seed, 11600 steps: {share(alone <= 0.05)} within 5 %, {share(alone > 0.2)} beyond 20 %")
     for key, seed in cases:
         pick = picks[f"{key[0]}/{key[1]}/{seed}"]["slalom lanes"]
         regret = pairs[key].regret(pick["lr"])

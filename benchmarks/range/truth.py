@@ -43,6 +43,10 @@ class Truth:
             return 1.0
         return float(np.interp(np.log10(lr), np.log10(LRS), self.regrets))
 
+    def single_seed_regrets(self) -> list[float]:
+        """Regrets of the rates that each seed alone would have picked: the noise floor."""
+        return [float(self.regrets[int(np.argmin(own))]) for own in self.final.T]
+
     def regret_of_loss(self, loss: float) -> float:
         """Of a final loss reached in some other way."""
         best = float(np.where(np.isfinite(self.final).all(1), self.final.mean(1), np.inf).min())

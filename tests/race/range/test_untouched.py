@@ -58,9 +58,8 @@ def world(model, optimizer, batches):
     grads = [None if p.grad is None else p.grad.clone() for p in model.parameters()]
     numpy_state = [v.tolist() if hasattr(v, "tolist") else v for v in np.random.get_state()]  # noqa: NPY002
     generators = [g.get_state() for g in (batches.generator, batches.sampler.generator) if g is not None]
-    return flat([model.state_dict(), grads, model.training, optimizer.state_dict(), torch.get_rng_state(), generators]) + [
-        numpy_state, random.getstate(),
-    ]  # fmt: skip
+    torch_state = [model.state_dict(), grads, model.training, optimizer.state_dict(), torch.get_rng_state(), generators]
+    return [*flat(torch_state), numpy_state, random.getstate()]
 
 
 @pytest.mark.parametrize("method", SHORT)
