@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from slalom.race.range.curve import SHARE
 from slalom.race.range.heats import Floats, Heat, Run, Subject
 from slalom.race.range.pick import WIDE, Profile
 
@@ -139,7 +140,10 @@ def _widen(board: Board, rungs: list[int], steps: int, tail: float, initial: flo
     for done in range(MAX_WIDENINGS if wanted else 0):
         profile = board.profile(rungs, tail, initial)
         least = int(np.argmin(profile.loss))
-        if not profile.falls or least not in (0, len(rungs) - 1):
+        drop = profile.ceiling - profile.loss[least]
+        gain = np.delete(profile.loss, least).min() - profile.loss[least] if len(rungs) > 1 else 0.0
+        # A flat end is no reason to look beyond it: rates there that no one uses can be as good by accident.
+        if not profile.falls or least not in (0, len(rungs) - 1) or not gain > SHARE * drop:
             return rungs, done
         added = range(rungs[-1] + 1, rungs[-1] + WIDEN_BY + 1) if least else range(rungs[0] - WIDEN_BY, rungs[0])
         board.train(list(added), steps)

@@ -72,7 +72,7 @@ def range_test(
       least loss at the grid's edge adds two decades there (`widen`). With `lrs=` every rate given is trained for `steps`.
     - `method="sweep"`: one run a seed whose rate grows at each of `steps` (100) from `low` to `high`, `growth="exponential"`
       or `"linear"`; the curve (median over seeds) is smoothed without lag, a seed stops when it diverges. Suggestions:
-      steepest, minimum/10, valley (the default one).
+      steepest (the default one), minimum/10, valley.
     - `method="epochs"`: an epoch at each of `steps` (15) rates; `by="loss"` (mean training loss of the epoch) or `"accuracy"`
       (on the validation part; of a DataLoader on its own batches).
 

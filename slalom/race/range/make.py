@@ -15,7 +15,7 @@ from slalom.race.range.result import RangeResult, points
 from slalom.race.range.suggest import RULES
 from slalom.race.range.sweep import WINDOW, Swept
 
-DEFAULT_RULE = "valley"
+DEFAULT_RULE = "steepest"
 FAR = 3.0  # times the default rate from which the advice speaks of it
 TAIL = 0.3
 
