@@ -109,7 +109,7 @@ class Spent:
 
 
 def staged(subject: Subject, seeds: list[int], low: float, high: float, budget: int, widen: bool) -> Spent:
-    """The three looks. A pick at the grid's edge in the first or second adds two decades beyond it."""
+    """The three looks. A least loss at the grid's edge in the first adds two decades beyond it."""
     scale = budget / BUDGET
     first, second = max(4, round(FIRST * scale)), max(12, round(SECOND * scale))
     board = Board(subject, seeds)
@@ -118,12 +118,16 @@ def staged(subject: Subject, seeds: list[int], low: float, high: float, budget: 
     initial = board.initial()
     rungs, widened = _widen(board, rungs, first, TAILS[0], initial, widen)
     at = _rung(board.profile(rungs, TAILS[0], initial), rungs)
-    near = [r for r in range(at - DOWN, at + UP + 1) if widen or r in board.looks]
+    near = [r for r in range(at - DOWN, at + UP + 1) if rungs[0] <= r <= rungs[-1]]
     board.train(near, second)
     at = _rung(board.profile(near, TAILS[1], initial), near)
-    last = [r for r in range(at - LAST_DOWN, at + LAST_UP + 1) if widen or r in board.looks]
+    last = [r for r in range(at - LAST_DOWN, at + LAST_UP + 1) if rungs[0] <= r <= rungs[-1]]
     board.train(last, _steps_left(board, last, second, budget))
-    return Spent(board, last, board.profile(last, TAILS[2], initial), initial, widened)
+    profile = board.profile(last, TAILS[2], initial)
+    for back, tail in ((near, TAILS[1]), (rungs, TAILS[0])):
+        if not profile.falls:  # all of the last four went wrong in the end: what was seen before them counts
+            profile = board.profile(back, tail, initial)
+    return Spent(board, last, profile, initial, widened)
 
 
 def every(subject: Subject, seeds: list[int], lrs: Sequence[float], steps: int, widen: bool) -> Spent:

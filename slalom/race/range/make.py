@@ -48,7 +48,7 @@ def from_search(subject: Subject, spent: Spent, *, staged: bool) -> RangeResult:
     if spent.widened:
         notes.append(f"the least loss was at the grid's edge; it was widened {spent.widened} time{'s' * (spent.widened > 1)}")
     best = float(lrs[int(np.argmin(levels))]) if found else None
-    at_edge = found and not staged and int(np.argmin(levels)) in (0, len(lrs) - 1)
+    at_edge = found and int(np.argmin(levels)) in (0, len(lrs) - 1)
     return RangeResult(
         "lanes", subject.name, suggestion, span, seen, curve, {"lanes": suggestion, "least loss": best},
         _advice(subject, suggestion, seen, at_edge), spent.initial, board.cost, notes=notes,
