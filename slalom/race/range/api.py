@@ -88,7 +88,7 @@ def range_test(
 
     >>> import slalom
     >>> result = slalom.range_test("linear", "iris", optimizer="sgd")
-    >>> 0.01 < result.suggestion < 10, result.interval[0] < result.suggestion < result.interval[1], result.cost <= 800
+    >>> 0.01 < result.suggestion < 100, result.interval[0] < result.suggestion < result.interval[1], result.cost <= 800
     (True, True, True)
     """
     if method not in METHODS:

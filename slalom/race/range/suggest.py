@@ -36,7 +36,7 @@ def valley(lrs: Floats, losses: Floats) -> float | None:
     first point. Its place is fastai's, `start + (end - start) // 3 + (end - start) // 6`.
 
     >>> valley(np.array([1.0, 2, 4, 8, 16, 32, 64]), np.array([3.0, 3.1, 2.5, 2.6, 2, 1, 5]))
-    4.0
+    2.0
     """
     n = falling_part(losses)
     if n < 3:
