@@ -258,11 +258,17 @@ def data() -> None:
 
 
 @app.command()
-def schedules() -> None:
-    """List the learning-rate schedules."""
-    from slalom.terminal import catalogue
+def schedules(
+    specs: Annotated[list[str] | None, typer.Argument(metavar="[SPEC]...", help="Such as cosine:.01; without one, all.")] = None,
+    epochs: Annotated[int, typer.Option(help="Length of the run drawn.")] = 20,
+    steps_per_epoch: Annotated[int, typer.Option(help="Steps an epoch.")] = 100,
+    lr: Annotated[float, typer.Option(help="Base learning rate, the peak of most schedules.")] = 1.0,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a schedule, with its rate at every step.")] = False,
+) -> None:
+    """Draw the learning-rate schedules, or those of the specs."""
+    from slalom.terminal import schedules as drawings
 
-    catalogue.show_schedules()
+    drawings.show(specs or [], epochs, steps_per_epoch, lr, as_json=json)
 
 
 @app.command()

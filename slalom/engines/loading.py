@@ -11,6 +11,7 @@ import torch
 
 from slalom.core.errors import BadValueError
 from slalom.engines.signature import IMPLEMENTATION
+from slalom.engines.sparse.loading import without_rows
 from slalom.engines.state import checked
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
     who = type(optimizer).__name__
     if "state" not in given or "param_groups" not in given:
         raise BadValueError(f"{who}: a state dict has the keys 'state' and 'param_groups', got {sorted(map(str, given))}")
-    ids = _matched_ids(who, optimizer.param_groups, given["param_groups"])
+    ids = matched_ids(who, optimizer.param_groups, given["param_groups"])
     groups = [_group(optimizer, mine, theirs) for mine, theirs in zip(optimizer.param_groups, given["param_groups"], strict=True)]
     state: defaultdict[Any, Any] = defaultdict(dict)
     known = set()
@@ -39,16 +40,17 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
             known.add(key)
             if key in given["state"]:
                 label = repr(names[position]) if names else f"parameter {position} of group {index}"
-                made = checked(given["state"][key], settings, p, label)
+                whole, rows = without_rows(given["state"][key], settings, p, group["sparse"], label)
+                made = checked(whole, settings, p, label, group["state_dtype"])
                 if made:
-                    state[p] = made
+                    state[p] = made | rows
     state.update({k: v for k, v in given["state"].items() if k not in known})  # as torch: what belongs to no parameter
     optimizer.__setstate__({"state": state, "param_groups": groups})
     for post_hook in optimizer._optimizer_load_state_dict_post_hooks.values():
         post_hook(optimizer)
 
 
-def _matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[Any]]:
+def matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[Any]]:
     """The loaded id of each parameter, group by group."""
     if len(mine) != len(theirs):
         raise BadValueError(
@@ -76,6 +78,7 @@ def _group(optimizer: RuleOptimizer, mine: Group, theirs: Mapping[str, Any]) -> 
     arguments = {a.name: mine[a.name] for a in optimizer._arguments}
     made = arguments | {k: _copied(v) for k, v in theirs.items() if k not in IMPLEMENTATION}
     made["params"] = mine["params"]
+    made["sparse"] = mine["sparse"]  # how this model's layers give their gradients, not what was learnt
     if "param_names" in mine:
         made["param_names"] = mine["param_names"]
     return made

@@ -8,10 +8,34 @@ from slalom.nets.folding import Folded, fold_linear
 from slalom.nets.initialisation import Initialised, initialise
 from slalom.nets.mlp import default_widths, mlp
 from slalom.nets.monitors import Monitor, UnitStats, WeightStats
+from slalom.nets.pruning import CubicSparsity, Pruner, finish, prune, shrink, sparsity
 from slalom.nets.spec import KINDS
 
 __all__ = [
-    "ACTIVATIONS", "KINDS", "Factory", "Folded", "Initialised", "Maxout", "Moments", "Monitor", "Swish", "UnitStats",
-    "WeightStats", "activation", "build", "cnn", "default_widths", "fold_linear", "initialise", "maxout_moments",
-    "mlp", "moments",
+    "ACTIVATIONS",
+    "KINDS",
+    "CubicSparsity",
+    "Factory",
+    "Folded",
+    "Initialised",
+    "Maxout",
+    "Moments",
+    "Monitor",
+    "Pruner",
+    "Swish",
+    "UnitStats",
+    "WeightStats",
+    "activation",
+    "build",
+    "cnn",
+    "default_widths",
+    "finish",
+    "fold_linear",
+    "initialise",
+    "maxout_moments",
+    "mlp",
+    "moments",
+    "prune",
+    "shrink",
+    "sparsity",
 ]  # fmt: skip

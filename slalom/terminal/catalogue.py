@@ -1,4 +1,4 @@
-"""What there is to choose from, as tables: rules, data sets, schedules."""
+"""What there is to choose from, as tables: rules, data sets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def defaults(rule: Rule) -> str:
 
     >>> from slalom.rules import sgd
     >>> defaults(sgd)
-    'lr=0.001, momentum=0, dampening=0, weight_decay=0, nesterov=False'
+    'lr=0.001, momentum=0, dampening=0, weight_decay=0, decoupled_weight_decay=False, nesterov=False'
     """
     hypers = [f"{name}={hyper.default:g}" for name, hyper in rule.hypers.items()]
     return ", ".join(hypers + [f"{name}={option.default!r}" for name, option in rule.options.items()])
@@ -124,10 +124,3 @@ def show_data() -> None:
     out = console()
     out.print(names_table(names(), "data set"))
     out.print(Text("Your own: slalom race file.csv --target COLUMN  (.csv, .tsv, .parquet, .npz)", "dim"))
-
-
-def show_schedules() -> None:
-    """The learning-rate schedules."""
-    from slalom.schedules import names
-
-    console().print(names_table(names(), "schedule"))
