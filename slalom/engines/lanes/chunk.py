@@ -8,7 +8,7 @@ numbers are the same to the bit wherever it stands and whoever stands beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -161,6 +161,20 @@ class Chunk:
         self.retired = [Retirement(*r) for r in state["retired"]]
         for (_, update), saved in zip(self.updates, state["updates"], strict=True):
             update.load_state_dict(saved)
+
+    def take(self, row: int, other: Chunk, place: int) -> None:
+        """The lane at `place` of another chunk goes on here, at `row`; both chunks are of one model; the other keeps it too."""
+        self.t = other.t
+        self.params[row] = other.params[place]
+        for k, v in self.buffers.items():
+            v[row] = other.buffers[k][place]
+        self.alive[row] = other.alive[place]
+        self.retired += [replace(r, lane=self.numbers[row]) for r in other.retired if r.lane == other.numbers[place]]
+        (rows, update), (theirs, before) = self._stepper(row), other._stepper(place)
+        update.take(row - rows.start, before, place - theirs.start)
+
+    def _stepper(self, row: int) -> tuple[slice, Update]:
+        return next((rows, update) for rows, update in self.updates if rows.start <= row < rows.stop)
 
 
 def _reason(loss: float, norm: float) -> str:

@@ -76,19 +76,52 @@ class Lanes:
             if Layout.of(module) != self.layout:
                 raise BadValueError(f"the factory made another architecture for seed {seed}; lanes of a heat must share one")
         x, y = example
+        self._loss = loss
         self.choice: Choice = choose(self._template, self.layout, loss, self._cast(x), self._cast(y), mechanism)
-        order = sorted(range(len(lanes)), key=lambda i: tuple(map(str, lanes[i].optimizer.program)))
         self._kernels, slower = kernels_for(lanes, dtype)
         self.notes = [slower] if slower else []
         if self.choice.slower:
             self.notes.append(f"lanes run {self.choice.why}")
-        size = chunk or chunk_size(len(lanes), torch.get_num_threads())
-        self._chunks = [self._make_chunk(order[i : i + size], by_seed, loss) for i in range(0, len(order), size)]
+        self._chunks = self._make_chunks(by_seed, chunk)
 
-    def _make_chunk(self, numbers: list[int], by_seed: dict[int, nn.Module], loss: str | Loss) -> Chunk:
+    def _make_chunks(self, by_seed: dict[int, nn.Module], chunk: int | None = None) -> list[Chunk]:
+        order = sorted(range(len(self.lanes)), key=lambda i: tuple(map(str, self.lanes[i].optimizer.program)))
+        size = chunk or chunk_size(len(order), torch.get_num_threads())
+        return [self._make_chunk(order[i : i + size], by_seed) for i in range(0, len(order), size)]
+
+    def _make_chunk(self, numbers: list[int], by_seed: dict[int, nn.Module]) -> Chunk:
         lanes = [self.lanes[i] for i in numbers]
-        mechanism = self.choice.make(self._template, self.layout, loss)
+        mechanism = self.choice.make(self._template, self.layout, self._loss)
         return Chunk(numbers, lanes, [by_seed[lane.seed] for lane in lanes], self.layout, mechanism, self._kernels, self.dtype)
+
+    def only(self, lanes: Sequence[int]) -> Lanes:
+        """These lanes alone, from where they stand, numbered anew in the order given; the same to the bit as with the others.
+
+        The work of the rest ends. What has been here stays as it is, so it can go on too.
+
+        >>> import slalom, torch
+        >>> x, y = torch.randn(64, 4), torch.randint(0, 3, (64,))
+        >>> every = slalom.Lanes(lambda: torch.nn.Linear(4, 3), slalom.lanes_of("sgd", lr=[1, .1, .01]),
+        ...                      loss="cross_entropy", example=(x, y))
+        >>> _ = every.step(x, y)
+        >>> two = every.only([2, 0])
+        >>> [lane.lr for lane in two.lanes], two.t
+        ([0.01, 1.0], 1)
+        """
+        for i in lanes:
+            if isinstance(i, bool) or not isinstance(i, int | np.integer) or not 0 <= i < len(self.lanes):
+                raise BadValueError(f"lanes must be numbers in 0..{len(self.lanes) - 1}, got {i!r}")
+        if not lanes or len(set(lanes)) != len(lanes):
+            raise BadValueError(f"lanes must name at least one lane, each once; got {list(lanes)}")
+        made = copy.copy(self)
+        made.lanes = [self.lanes[i] for i in lanes]
+        made.notes = list(self.notes)
+        made._chunks = made._make_chunks({lane.seed: self._template for lane in made.lanes})
+        place = {number: (chunk, row) for chunk in self._chunks for row, number in enumerate(chunk.numbers)}
+        for chunk in made._chunks:
+            for row, number in enumerate(chunk.numbers):
+                chunk.take(row, *place[int(lanes[number])])
+        return made
 
     def _cast(self, data: Tensor) -> Tensor:
         return data.to(self.dtype) if data.is_floating_point() else data
