@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -33,3 +34,31 @@ def net() -> nn.Module:
 
 def loader(shuffle: bool = True) -> DataLoader:
     return DataLoader(TensorDataset(X, Y), batch_size=16, shuffle=shuffle)
+
+
+class Scripted:
+    """A subject whose losses are `loss(lr, seed, steps)` for an array of step numbers; it counts what was asked for."""
+
+    name, per_epoch, default_lr = "scripted", 10, None
+
+    def __init__(self, loss):
+        self.loss, self.notes, self.steps = loss, [], {}
+
+    def start(self, runs):
+        return ScriptedHeat(self, list(runs))
+
+
+class ScriptedHeat:
+    def __init__(self, subject, runs, t=0):
+        self.subject, self.runs, self.t = subject, runs, t
+
+    def advance(self, steps):
+        times = np.arange(self.t, self.t + steps)
+        self.t += steps
+        for run in self.runs:
+            self.subject.steps[run.lr, run.seed] = self.t
+        factors = [np.array([1.0 if run.factor is None else run.factor(t) for t in times]) for run in self.runs]
+        return np.stack([self.subject.loss(r.lr * f, r.seed, times) for r, f in zip(self.runs, factors, strict=True)], axis=1)
+
+    def only(self, numbers):
+        return ScriptedHeat(self.subject, [self.runs[i] for i in numbers], self.t)

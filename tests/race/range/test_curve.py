@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slalom.race.range.curve import Phases, centred, phases
-from slalom.race.range.pick import Profile, interval
+from slalom.race.range.pick import KERNEL, Profile, interval
 from slalom.race.range.suggest import RULES
 
 LRS = np.geomspace(1e-5, 1e1, 121)
@@ -80,7 +80,7 @@ def test_the_pick_is_the_least_of_the_averaged_profile():
     x, loss = np.array([-3.0, -2.5, -2.0, -1.5]), np.array([0.5, 0.2, 0.1, np.inf])
     fine = np.linspace(-3, -1, 4001)
     cut = np.interp(fine, [*x, -1.0], [0.5, 0.2, 0.1, 1.0, 1.0])
-    averaged = [np.average(cut, weights=np.clip(1 - np.abs(fine - at) / 0.3, 0, None)) for at in np.linspace(-3, -1.5, 49)]
+    averaged = [np.average(cut, weights=np.clip(1 - np.abs(fine - at) / KERNEL, 0, None)) for at in np.linspace(-3, -1.5, 49)]
     expected = np.linspace(-3, -1.5, 49)[int(np.argmin(averaged))]
     place = Profile(x, loss, 1.0).place()
     assert place == pytest.approx(expected, abs=0.07)
@@ -90,4 +90,4 @@ def test_the_pick_is_the_least_of_the_averaged_profile():
 def test_the_interval_holds_every_rate_that_is_as_good():
     flat = Profile(np.array([-4.0, -3, -2, -1, 0]), np.array([0.9, 0.011, 0.01, 0.012, 0.5]), 1.0)
     assert interval(-2.0, flat) == (-3.0, -1.0)
-    assert interval(-2.0, Profile(flat.x, np.array([0.9, 0.5, 0.01, 0.5, 0.9]), 1.0)) == (-2.5, -1.5)
+    assert interval(-2.0, Profile(flat.x, np.array([0.9, 0.5, 0.01, 0.5, 0.9]), 1.0)) == (-2.75, -1.25)

@@ -1,0 +1,120 @@
+"""Where the lanes method spends its steps, on losses that are written down; batches of a loader; stopping of a sweep."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from torch.utils.data import DataLoader, TensorDataset
+
+from slalom.race.range.allocation import BUDGET, FIRST, HIGH, LOW, every, staged
+from slalom.race.range.heats import finite_or_inf
+from slalom.race.range.make import from_search
+from slalom.race.range.stream import Loader
+from slalom.race.range.sweep import rates, sweep
+from tests.race.range.problems import Scripted, X, Y
+
+
+def cold(lr, seed, t):
+    """Falls as exp(-lr t) from 1, and has no finite loss from lr 3 on."""
+    return np.where(lr < 3, np.exp(-lr * t / 10), np.inf)
+
+
+def warm(lr, seed, t):
+    """A higher rate does damage first and wins in the end: of any short run the least loss is a rate's that does nothing."""
+    damage = np.where(t < 30, 10 * lr, 0.0)
+    fall = np.minimum(lr * t / 20, 0.9) * (t >= 30)
+    return np.where(lr < 0.5, 1.0 + damage - fall, 9.0 + lr) + 0.01 * np.sin(t)
+
+
+def test_no_more_is_spent_than_the_budget_and_most_on_the_last_four():
+    subject = Scripted(cold)
+    spent = staged(subject, [0], LOW, HIGH, BUDGET, widen=True)
+    assert sum(subject.steps.values()) == spent.board.cost <= BUDGET
+    assert len(subject.steps) == 15
+    assert min(subject.steps.values()) == FIRST
+    last = [len(spent.board.looks[r].losses) for r in spent.last if spent.board.looks[r].alive]
+    assert len(set(last)) == 1
+    assert last[0] == max(subject.steps.values())
+
+
+def found_rates(spent, steps):
+    return sorted(spent.board.lr(r) for r, look in spent.board.looks.items() if len(look.losses) >= steps)
+
+
+def test_a_warm_start_is_looked_at_around_its_cliff():
+    spent = staged(Scripted(warm), [0], LOW, HIGH, BUDGET, widen=True)
+    found = from_search(Scripted(warm), spent, staged=True)
+    # the damage, 10 lr, is above half of the loss from lr .05 on: around rung .0316, one below it and two above
+    np.testing.assert_allclose(found_rates(spent, 60)[:4], [10**-2, 10**-1.5, 10**-1, 10**-0.5])
+    assert spent.widened == 0
+    assert 0.05 < found.suggestion < 0.4
+    assert found.cost <= BUDGET
+
+
+def test_widening_stops_at_a_flat_end():
+    flat = Scripted(lambda lr, seed, t: np.where(lr < 1e-3, 1.0, 0.5 - 1e-6 * np.log(lr)) + 0 * t)
+    spent = staged(flat, [0], 1e-5, 1e1, BUDGET, widen=True)
+    assert spent.widened == 0
+    assert max(lr for lr, _ in flat.steps) < 10.1
+    falling = Scripted(lambda lr, seed, t: np.where(lr < 100, 1 / (1 + lr * (t + 1)), np.inf))
+    assert staged(falling, [0], 1e-5, 1e0, BUDGET, widen=True).widened == 1
+    assert staged(falling, [0], 1e-5, 1e0, BUDGET, widen=False).widened == 0
+    lower = Scripted(lambda lr, seed, t: np.where(lr > 1e-5, 1.0, np.exp(-t)))  # best below the grid's lowest
+    assert staged(lower, [0], 1e-5, 1e0, BUDGET, widen=True).widened == 1
+
+
+def test_the_pick_reads_the_last_fifth():
+    # all the while .1 is far better, in the last 20 of 100 steps 1e-2 is
+    late = Scripted(lambda lr, seed, t: np.where(t < 80, 1 - 9 * lr * (lr < 0.5), 1 - 0.5 * np.isclose(lr, 1e-2)) + 0.0 * t)
+    spent = every(late, [0], [1e-3, 1e-2, 1e-1, 1.0], 100, widen=False)
+    np.testing.assert_allclose(spent.profile.loss, [1, 0.5, 1, 1])
+    assert from_search(late, spent, staged=False).suggestion == pytest.approx(1e-2, rel=0.2)
+
+
+def test_the_middle_seed_counts():
+    # of three seeds one diverges at 1e-1 and another is lucky there
+    def loss(lr, seed, t):
+        return {0: np.where(lr > 0.05, np.inf, lr), 1: lr, 2: lr / 100}[seed] + 0.0 * t
+
+    spent = every(Scripted(loss), [0, 1, 2], [1e-3, 1e-2, 1e-1], 10, widen=False)
+    np.testing.assert_allclose(spent.profile.loss, [1e-3, 1e-2, 1e-1])
+
+
+def test_rates_and_seeds_keep_their_own_losses_through_every_cut():
+    subject = Scripted(lambda lr, seed, t: cold(lr, seed, t) + 1000 * seed + 1e-3 * t)
+    spent = staged(subject, [0, 1, 2], LOW, HIGH, BUDGET, widen=True)
+    for rung, look in spent.board.looks.items():
+        t = np.arange(len(look.losses))
+        for k in range(3):
+            np.testing.assert_allclose(look.losses[:, k], subject.loss(spent.board.lr(rung), k, t))
+    assert spent.board.cost == sum(subject.steps.values())
+
+
+def test_a_loaders_batches_are_the_same_for_lanes_and_for_copies():
+    made = Loader(DataLoader(TensorDataset(X, Y), 16, shuffle=True))
+    seeds = [4, 9, 4]
+    x, y, rows = made.feed(seeds, 1, 4)
+    for k, index in enumerate(rows):
+        for lane, seed in enumerate(seeds):
+            expected = made.batch(seed, 1 + k)
+            assert x[index[lane]].equal(expected[0])
+            assert y[index[lane]].equal(expected[1])
+    x, _, rows = made.feed([4, 4], 1, 4)
+    assert all(x[index].equal(made.batch(4, 1 + k)[0]) for k, index in enumerate(rows))
+    assert not made.batch(4, 1)[0].equal(made.batch(9, 1)[0])
+
+
+def test_a_sweeps_seed_ends_where_it_diverged_and_the_others_go_on():
+    def loss(lr, seed, t):
+        return np.where(lr > (0.01 if seed == 0 else 1.0), 50.0, 1.0)
+
+    subject = Scripted(loss)
+    seen = sweep(subject, rates(1e-4, 10.0, 50, "exponential"), [0, 1])
+    over = [int(np.argmax(seen.losses[:, k] > 4)) for k in (0, 1)]
+    ends = [int(np.isfinite(seen.losses[:, k]).sum()) for k in (0, 1)]
+    assert [over[k] < ends[k] <= over[k] + 8 for k in (0, 1)] == [True, True]
+    assert seen.cost == sum(ends) < 100
+
+
+def test_whatever_is_not_finite_is_infinitely_bad():
+    np.testing.assert_array_equal(finite_or_inf(np.array([np.nan, -np.inf, np.inf, -2.0])), [np.inf, np.inf, np.inf, -2.0])
