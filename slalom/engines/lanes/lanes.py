@@ -40,7 +40,7 @@ class Lanes:
     `model`: a factory, called right after `torch.manual_seed(lane.seed)`, or a module that is copied.
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
-    `"stacked"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that one thread trains together.
+    `"stacked"`, `"traced"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that one thread trains together.
 
     `notes`: what the person should know, such as a slower way that had to be taken.
 
@@ -75,14 +75,14 @@ class Lanes:
         for seed, module in by_seed.items():
             if Layout.of(module) != self.layout:
                 raise BadValueError(f"the factory made another architecture for seed {seed}; lanes of a heat must share one")
-        x, y = example
-        self.choice: Choice = choose(self._template, self.layout, loss, self._cast(x), self._cast(y), mechanism)
+        size = chunk or chunk_size(len(lanes), torch.get_num_threads())
+        x, y = (self._cast(part) for part in example)
+        self.choice: Choice = choose(self._template, self.layout, loss, x, y, mechanism, min(size, len(lanes)))
         order = sorted(range(len(lanes)), key=lambda i: tuple(map(str, lanes[i].optimizer.program)))
         self._kernels, slower = kernels_for(lanes, dtype)
         self.notes = [slower] if slower else []
         if self.choice.slower:
             self.notes.append(f"lanes run {self.choice.why}")
-        size = chunk or chunk_size(len(lanes), torch.get_num_threads())
         self._chunks = [self._make_chunk(order[i : i + size], by_seed, loss) for i in range(0, len(order), size)]
 
     def _make_chunk(self, numbers: list[int], by_seed: dict[int, nn.Module], loss: str | Loss) -> Chunk:
@@ -172,10 +172,11 @@ class Lanes:
         return module
 
     def explain(self) -> str:
-        """Which mechanism runs the lanes and why."""
+        """Which mechanism runs the lanes and why; layer by layer where it differs."""
         sizes = sorted({len(c.lanes) for c in self._chunks}, reverse=True)
         shape = f"{len(self._chunks)} chunks of up to {sizes[0]}" if len(self._chunks) > 1 else "one chunk"
-        return f"{len(self.lanes)} lanes, {self.choice.name} ({self.choice.why}), {shape}"
+        head = f"{len(self.lanes)} lanes, {self.choice.name} ({self.choice.why}), {shape}"
+        return "\n".join([head, *(f"  {line}" for line in self.choice.layers())])
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on to the bit: tensors, numbers and strings only (loads with `weights_only=True`)."""

@@ -1,0 +1,98 @@
+"""A module's own forward over stacked lanes, as a graph of plain operations on `[lanes, ...]` tensors.
+
+torch.vmap lets the forward see one lane, whatever it does with shapes, at the price of a slow trip through Python for every
+operation at every step. Traced once, the operations it comes down to are called directly, and autograd sees those.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+from torch.func import functional_call, vmap
+
+from slalom.engines.lanes.mechanism import Buffers
+from slalom.engines.lanes.stack import attention, linear, norm, recurrent
+from slalom.engines.lanes.stack.forms import FORMS, LaneForms
+from slalom.engines.lanes.stack.watch import Watch
+
+FAMILIES = (attention, linear, norm, recurrent)  # imported for the forms they register
+assert FORMS
+
+
+class Untraceable(Exception):
+    """The forward cannot be kept as a graph; the message says why."""
+
+
+def forward_over_lanes(
+    module: nn.Module, params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor, used: Callable[[Any], None]
+) -> tuple[Tensor, Buffers]:
+    """The module's forward, every tensor with a leading lane axis: outputs, and buffers afterwards."""
+
+    def one(params: Buffers, buffers: Buffers, x: Tensor, key: Tensor) -> tuple[Tensor, Buffers]:
+        state = {**params, **{k: v.clone() for k, v in buffers.items()}}
+        with LaneForms(key, used):
+            outputs = functional_call(module, state, (x.clone(),))  # a model may change its input in place
+        return outputs, {k: state[k] for k in buffers}
+
+    made: tuple[Tensor, Buffers] = vmap(one)(params, buffers, x, keys)
+    return made
+
+
+def trace(module: nn.Module, params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor) -> tuple[fx.GraphModule, list[str]]:
+    """The graph `(params, buffers, x, keys) -> (outputs, buffers)`, and a line on each layer. Untraceable where there is none."""
+    from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, and most models never come here
+
+    watch = Watch(module)
+
+    def run(params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor) -> tuple[Tensor, Buffers]:
+        return forward_over_lanes(module, params, buffers, x, keys, watch.used)
+
+    before = _python_state(module)
+    draws = random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state()  # type: ignore[index, union-attr]
+    with torch.no_grad(), watch:
+        graph = make_fx(run, tracing_mode="real")(params, buffers, x, keys)
+    after = random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state()  # type: ignore[index, union-attr]
+    if draws[:2] != after[:2] or not torch.equal(draws[2], after[2]):
+        raise Untraceable("it draws random numbers that are not a lane's own")
+    changed = sorted({name for name, value in _python_state(module).items() if before.get(name) != value})
+    if changed:
+        raise Untraceable(f"its forward changes {changed[0]}, which is not a tensor of the module")
+    _tidy(graph)
+    return graph, watch.lines()
+
+
+def _python_state(module: nn.Module) -> dict[str, str]:
+    """Plain values that a forward may count in or switch by."""
+    plain = (bool, int, float, complex, str, bytes, list, tuple, dict, set)
+    return {
+        f"{type(part).__name__}.{key}": repr(value)
+        for part in module.modules()
+        for key, value in vars(part).items()
+        if isinstance(value, plain) and not key.startswith("_") and key != "training"
+    }
+
+
+def _tidy(graph: fx.GraphModule) -> None:
+    """Drops copies of inputs, which only a forward that writes in place needs, and what nothing uses."""
+    nodes = list(graph.graph.nodes)
+    writes = any(n.op == "call_function" and getattr(getattr(n.target, "_schema", None), "is_mutable", False) for n in nodes)
+    for node in nodes:
+        if node.target is torch.ops.aten.clone.default and not writes and node.args[0].op == "placeholder" and len(node.kwargs) == 0:
+            node.replace_all_uses_with(node.args[0])
+    if not writes:
+        graph.graph.eliminate_dead_code()
+    graph.recompile()
+
+
+def why_untraceable(module: nn.Module) -> str | None:
+    """What is seen without running it: hooks do things beside the numbers, which a graph would not repeat."""
+    for part in module.modules():
+        if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks:
+            return f"{type(part).__name__} has hooks"
+    return None
+
