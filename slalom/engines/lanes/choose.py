@@ -36,8 +36,8 @@ class Choice:
         """A mechanism of its own for one chunk; graphs are shared among chunks."""
         if self.graphs is not None:
             return Traced(self.graphs, layout, loss)
-        kind = {"stacked": Stacked, "vmap": Batched, "solo": Solo}[self.name]
-        return kind(copy.deepcopy(template), layout, loss)
+        kinds: dict[str, type[Stacked] | type[Batched] | type[Solo]] = {"stacked": Stacked, "vmap": Batched, "solo": Solo}
+        return kinds[self.name](copy.deepcopy(template), layout, loss)
 
     def layers(self) -> list[str]:
         """How each kind of layer runs, where that differs."""
@@ -103,9 +103,7 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 
-def _fault(
-    choice: Choice, template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: Tensor, lanes: int
-) -> str | None:
+def _fault(choice: Choice, template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: Tensor, lanes: int) -> str | None:
     """What goes wrong when different lanes of the model are batched and two of them compared with each run alone; or None.
 
     `lanes`: how many there will be in a chunk, so that what is traced here serves later.
@@ -120,15 +118,15 @@ def _fault(
     buffers = {k: v.unsqueeze(0).repeat(count, *[1] * v.dim()) for k, v in beside(template).items()}
     keys = lane_keys(range(count), 1)
     own_x, own_y = torch.stack([x, x.flip(0)]), torch.stack([y, y.flip(0)])  # a race gives each lane a batch of its own
-    two = [params[:2], {k: v[:2] for k, v in buffers.items()}]
-    alone = Solo(template, layout, loss).gradients(*two, own_x, own_y, keys[:2], True)
+    two, held = params[:2], {k: v[:2] for k, v in buffers.items()}
+    alone = Solo(template, layout, loss).gradients(two, held, own_x, own_y, keys[:2], True)
     turns = torch.arange(count) % 2
     try:
         together = batched.gradients(params, buffers, own_x[turns], own_y[turns], keys, True)
         outputs = batched.predict(params, buffers, x)
     except Exception as error:  # whatever it is: the model alone did it
         return _first_line(error)
-    expected = Solo(template, layout, loss).predict(*two, x)
+    expected = Solo(template, layout, loss).predict(two, held, x)
     pairs = [(together.loss[:2], alone.loss), (together.grads[:2], alone.grads), (outputs[:2], expected)]
     pairs += [(together.buffers[k][:2], alone.buffers[k]) for k in buffers]
     for ours, theirs in pairs:

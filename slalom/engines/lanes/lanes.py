@@ -40,7 +40,7 @@ class Lanes:
     `model`: a factory, called right after `torch.manual_seed(lane.seed)`, or a module that is copied.
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
-    `"stacked"`, `"traced"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that one thread trains together.
+    `"stacked"`, `"traced"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that a thread trains together.
 
     `notes`: what the person should know, such as a slower way that had to be taken.
 
@@ -111,7 +111,7 @@ class Lanes:
     def epoch(self, x: Tensor, y: Tensor, batches: Sequence[Tensor]) -> tuple[Floats, Floats]:
         """Steps over `batches` of indices into x and y: `[batch]`, shared by all lanes, or `[lanes, batch]`, one's own each.
 
-        Returns training loss and gradient norm, `[steps, lanes]`; NaN after a lane has retired.
+        Returns training loss and gradient norm, `[steps, lanes]`; NaN after a lane has retired or been stopped.
         """
         for index in batches:
             if index.dim() not in (1, 2) or (index.dim() == 2 and len(index) != len(self.lanes)):
@@ -138,6 +138,28 @@ class Lanes:
             out[chunk.numbers] = part
         return out
 
+    def stop(self, lanes: Sequence[int]) -> None:
+        """Train these lanes no further: curves and measures are NaN from here on, what they hold is kept, the others run faster.
+
+        >>> import slalom, torch
+        >>> x, y = torch.randn(64, 4), torch.randint(0, 3, (64,))
+        >>> two = slalom.lanes_of("sgd", lr=[0.1, 0.2])
+        >>> made = slalom.Lanes(lambda: torch.nn.Linear(4, 3), two, loss="cross_entropy", example=(x, y))
+        >>> made.stop([0])
+        >>> [bool(v == v) for v in made.step(x, y)[0]]
+        [False, True]
+        """
+        for k in lanes:
+            self._chunk_of(k)
+        for chunk in self._chunks:
+            chunk.stop([k for k in lanes if k in chunk.numbers])
+
+    def _chunk_of(self, lane: int) -> Chunk:
+        chunk = next((c for c in self._chunks if lane in c.numbers), None)
+        if chunk is None:
+            raise BadValueError(f"lane must be one of 0..{len(self.lanes) - 1}, got {lane!r}")
+        return chunk
+
     @property
     def t(self) -> int:
         """Steps so far."""
@@ -155,9 +177,7 @@ class Lanes:
 
     def _held(self, lane: int) -> dict[str, Tensor]:
         """All that a lane holds, tied tensors once."""
-        chunk = next((c for c in self._chunks if lane in c.numbers), None)
-        if chunk is None:
-            raise BadValueError(f"lane must be one of 0..{len(self.lanes) - 1}, got {lane!r}")
+        chunk = self._chunk_of(lane)
         row = chunk.numbers.index(lane)
         trained = {k: v[0] for k, v in self.layout.split(chunk.params[row : row + 1]).items()}
         return trained | {k: v[row] for k, v in chunk.buffers.items()}

@@ -35,6 +35,7 @@ class Mechanism(Protocol):
     """`keys [lanes]` seed this step's dropout. `per_lane`: x and y have a leading lane axis, else all lanes share them."""
 
     name: str
+    compacts: float  # the share of a chunk that must have stopped before the others are run without it
     spare: int  # spare lanes at the chunk's end that bit-identical results need (see chunk.py)
 
     def gradients(self, params: Tensor, buffers: Buffers, x: Tensor, y: Tensor, keys: Tensor, per_lane: bool) -> Gradients:

@@ -158,6 +158,7 @@ class Stacked:
     """See the module."""
 
     name = "stacked"
+    compacts = 0.25  # below that, the copy of the other rows costs what it saves
 
     def __init__(self, template: nn.Module, layout: Layout, loss: str | Loss) -> None:
         self.template = template

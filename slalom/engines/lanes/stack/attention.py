@@ -24,9 +24,10 @@ def scaled_dot_product_attention(
         if mask is not None:
             mask = mask.reshape(len(q), *[1] * (q.dim() - mask.dim()), *mask.shape[1:]).expand(*q.shape[:-1], k.shape[-2])
             mask = mask.flatten(0, 1)
-        heads = (t.flatten(0, 1) for t in (q, k, v))
-        made = F.scaled_dot_product_attention(*heads, attn_mask=mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa)
-        return made.unflatten(0, q.shape[:2])
+        made = F.scaled_dot_product_attention(
+            q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa
+        )
+        return made.view(*q.shape[:-1], v.shape[-1])
 
     out: Tensor = lanes.together(run, query, key, value, attn_mask)
     return out

@@ -17,7 +17,7 @@ _aten = torch.ops.aten
 
 def _times(x: Tensor, size: int) -> list[tuple[Tensor, ...]]:
     """For each time step, the gates one by one."""
-    return [part.split(size, -1) for part in x.unbind(1)]
+    return [part.chunk(part.shape[-1] // size, -1) for part in x.unbind(1)]
 
 
 def _weight_gradient(d: Tensor, states: Tensor) -> Tensor:
@@ -37,8 +37,8 @@ def gru_steps(gates: Tensor, h0: Tensor, weight: Tensor, bias: Tensor) -> tuple[
     split = [2 * size, size]
     for t, (given, kept) in enumerate(zip(gates.unbind(1), work.unbind(1), strict=True)):
         own = torch.baddbmm(offset, each[t], across)
-        (given_rz, given_n), (own_rz, own_n) = given.split(split, -1), own.split(split, -1)
-        rz, new, hidden = kept.split([2 * size, size, size], -1)
+        (given_rz, given_n), (own_rz, own_n) = given.split_with_sizes(split, -1), own.split_with_sizes(split, -1)
+        rz, new, hidden = kept.split_with_sizes([2 * size, size, size], -1)
         torch.add(given_rz, own_rz, out=rz).sigmoid_()
         hidden.copy_(own_n)
         torch.addcmul(given_n, rz[..., :size], own_n, out=new).tanh_()
@@ -98,7 +98,8 @@ def _lstm_backward(ctx: Any, d_states: Tensor, d_memory: Tensor, _work: Tensor) 
     n, time, batch, _ = work.shape
     size = states.shape[-1]
     d_gates, raw = torch.empty_like(work), work.new_empty(n, batch, 2 * size)
-    c, d_hs, d_cs, parts, d_parts = memory.unbind(1), d_states.unbind(1), d_memory.unbind(1), _times(work, size), _times(d_gates, size)
+    c, d_hs, d_cs = memory.unbind(1), d_states.unbind(1), d_memory.unbind(1)
+    parts, d_parts = _times(work, size), _times(d_gates, size)
     d_h, d_c = d_hs[time], d_cs[time]
     for t in range(time - 1, -1, -1):
         i, f, g, o = parts[t]

@@ -21,7 +21,7 @@ from slalom.engines.lanes.stack.linear import linear, project
 def run_layer(
     lanes: LaneForms, func: Any, x: Tensor, hx: tuple[Tensor, ...], weights: list[Tensor], has_biases: bool, reverse: bool
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """One direction of one layer: `x [time, batch, in]` to outputs `[time, batch, hidden]` and the last state `[batch, hidden]`."""
+    """One direction of one layer: `x [time, batch, in]` to outputs `[time, batch, hidden]` and the last `[batch, hidden]`."""
     if len(weights) != (4 if has_biases else 2):
         raise NotImplementedError("an LSTM with proj_size has no form for lanes")
     w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
@@ -33,7 +33,7 @@ def run_layer(
         if kind == "gru":
             bias = w_hh.new_zeros(w_hh.shape[:2]) if b_hh is None else b_hh
             states, _ = torch.ops.slalom.gru_steps(project(x, w_ih, b_ih), start[0], w_hh, bias)
-            all_states = (states,)
+            all_states: tuple[Tensor, ...] = (states,)
         else:
             gates = project(x, w_ih, None if b_ih is None else b_ih + b_hh)
             if kind == "lstm":

@@ -6,6 +6,7 @@ operation at every step. Traced once, the operations it comes down to are called
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Callable
 from typing import Any
@@ -53,17 +54,21 @@ def trace(module: nn.Module, params: Buffers, buffers: Buffers, x: Tensor, keys:
         return forward_over_lanes(module, params, buffers, x, keys, watch.used)
 
     before = _python_state(module)
-    draws = random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state()  # type: ignore[index, union-attr]
+    draws = _generators()
     with torch.no_grad(), watch:
         graph = make_fx(run, tracing_mode="real")(params, buffers, x, keys)
-    after = random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state()  # type: ignore[index, union-attr]
-    if draws[:2] != after[:2] or not torch.equal(draws[2], after[2]):
+    if draws != _generators():
         raise Untraceable("it draws random numbers that are not a lane's own")
     changed = sorted({name for name, value in _python_state(module).items() if before.get(name) != value})
     if changed:
         raise Untraceable(f"its forward changes {changed[0]}, which is not a tensor of the module")
     _tidy(graph)
     return graph, watch.lines()
+
+
+def _generators() -> tuple[str, str, bytes]:
+    """The state of every generator that a forward may draw from unseen."""
+    return repr(random.getstate()), repr(np.random.get_state()), torch.get_rng_state().numpy().tobytes()  # noqa: NPY002
 
 
 def _python_state(module: nn.Module) -> dict[str, str]:
@@ -78,15 +83,31 @@ def _python_state(module: nn.Module) -> dict[str, str]:
 
 
 def _tidy(graph: fx.GraphModule) -> None:
-    """Drops copies of inputs, which only a forward that writes in place needs, and what nothing uses."""
+    """Drops copies of inputs that nothing writes into: a batch that lanes share is not copied for each."""
     nodes = list(graph.graph.nodes)
-    writes = any(n.op == "call_function" and getattr(getattr(n.target, "_schema", None), "is_mutable", False) for n in nodes)
+    written = {_origin(node.args[0]) for node in nodes if _schema(node) is not None and _schema(node).is_mutable}
     for node in nodes:
-        if node.target is torch.ops.aten.clone.default and not writes and node.args[0].op == "placeholder" and len(node.kwargs) == 0:
+        copied = node.target is torch.ops.aten.clone.default and not node.kwargs and node.args[0].op == "placeholder"
+        if copied and node not in written:
             node.replace_all_uses_with(node.args[0])
-    if not writes:
+            graph.graph.erase_node(node)
+    if not written:
         graph.graph.eliminate_dead_code()
     graph.recompile()
+
+
+def _schema(node: fx.Node) -> Any:
+    return getattr(getattr(node, "target", None), "_schema", None)
+
+
+def _origin(node: Any) -> Any:
+    """Whose memory a view shows: the node that made it."""
+    while True:
+        schema = _schema(node)
+        shows = schema is not None and schema.returns and schema.returns[0].alias_info is not None
+        if not shows and getattr(node, "target", None) is not operator.getitem:
+            return node
+        node = node.args[0]
 
 
 def why_untraceable(module: nn.Module) -> str | None:
@@ -95,4 +116,3 @@ def why_untraceable(module: nn.Module) -> str | None:
         if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks:
             return f"{type(part).__name__} has hooks"
     return None
-
