@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.losses import Loss, lane_loss
 from slalom.engines.lanes.mechanism import Buffers, Gradients, narrowest, spare_lanes
-from slalom.engines.lanes.stack.tracing import trace
+from slalom.engines.lanes.stack.tracing import Program, trace
 
 _tracing = threading.Lock()  # tracing swaps tensors on the module and puts modes in place
 
@@ -22,10 +22,10 @@ class Graphs:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
-        self.made: dict[Signature, fx.GraphModule] = {}
+        self.made: dict[Signature, Program] = {}
         self.lines: list[str] = []  # how each layer runs
 
-    def get(self, params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor, training: bool) -> fx.GraphModule:
+    def get(self, params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor, training: bool) -> Program:
         """The graph for tensors like these, traced at the first call."""
         signature = (len(x), tuple(x.shape[1:]), x.dtype, training)
         if signature not in self.made:
@@ -50,8 +50,7 @@ class Traced:
         self.spare = spare_lanes(narrowest(graphs.module))
 
     def _forward(self, params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor, training: bool) -> tuple[Tensor, Buffers]:
-        made: tuple[Tensor, Buffers] = self.graphs.get(params, buffers, x, keys, training)(params, buffers, x, keys)
-        return made
+        return self.graphs.get(params, buffers, x, keys, training)(params, buffers, x, keys)
 
     def gradients(self, params: Tensor, buffers: Buffers, x: Tensor, y: Tensor, keys: Tensor, per_lane: bool) -> Gradients:
         leaves = {k: v.detach().requires_grad_() for k, v in self.layout.split(params).items()}

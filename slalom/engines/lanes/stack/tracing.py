@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.func import functional_call, vmap
 from slalom.engines.lanes.mechanism import Buffers
 from slalom.engines.lanes.stack import attention, linear, norm, recurrent
 from slalom.engines.lanes.stack.forms import FORMS, LaneForms
+from slalom.engines.lanes.stack.recorder import Recorder
 from slalom.engines.lanes.stack.watch import Watch
 
 FAMILIES = (attention, linear, norm, recurrent)  # imported for the forms they register
@@ -27,6 +29,19 @@ assert FORMS
 
 class Untraceable(Exception):
     """The forward cannot be kept as a graph; the message says why."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A recorded forward: called with parameters, buffers, inputs and keys, all over lanes; outputs, and buffers afterwards."""
+
+    graph: fx.GraphModule
+    params: list[str]
+    buffers: list[str]
+
+    def __call__(self, params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor) -> tuple[Tensor, Buffers]:
+        outputs, *after = self.graph(*(params[k] for k in self.params), *(buffers[k] for k in self.buffers), x, keys)
+        return outputs, dict(zip(self.buffers, after, strict=True))
 
 
 def forward_over_lanes(
@@ -44,26 +59,24 @@ def forward_over_lanes(
     return made
 
 
-def trace(module: nn.Module, params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor) -> tuple[fx.GraphModule, list[str]]:
-    """The graph `(params, buffers, x, keys) -> (outputs, buffers)`, and a line on each layer. Untraceable where there is none."""
-    from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, and most models never come here
-
+def trace(module: nn.Module, params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor) -> tuple[Program, list[str]]:
+    """The forward as a `Program`, and a line on each kind of layer. Untraceable where there is none."""
     watch = Watch(module)
-
-    def run(params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor) -> tuple[Tensor, Buffers]:
-        return forward_over_lanes(module, params, buffers, x, keys, watch.used)
-
     before = _python_state(module)
     draws = _generators()
-    with torch.no_grad(), watch:
-        graph = make_fx(run, tracing_mode="real")(params, buffers, x, keys)
+    inputs = [*params.values(), *buffers.values(), x, keys]
+    with torch.no_grad(), watch, Recorder(inputs) as recorder:
+        outputs, after = forward_over_lanes(module, params, buffers, x, keys, watch.used)
+    if not isinstance(outputs, Tensor):
+        raise Untraceable(f"it returns a {type(outputs).__name__}, not a tensor")
     if draws != _generators():
         raise Untraceable("it draws random numbers that are not a lane's own")
     changed = sorted({name for name, value in _python_state(module).items() if before.get(name) != value})
     if changed:
         raise Untraceable(f"its forward changes {changed[0]}, which is not a tensor of the module")
+    graph = recorder.program([outputs, *after.values()])
     _tidy(graph)
-    return graph, watch.lines()
+    return Program(graph, list(params), list(buffers)), watch.lines()
 
 
 def _generators() -> tuple[str, str, bytes]:
