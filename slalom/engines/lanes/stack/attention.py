@@ -27,7 +27,7 @@ def scaled_dot_product_attention(
         made = F.scaled_dot_product_attention(
             q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa
         )
-        return made.view(*q.shape[:-1], v.shape[-1])
+        return made.reshape(*q.shape[:-1], v.shape[-1])
 
     out: Tensor = lanes.together(run, query, key, value, attn_mask)
     return out

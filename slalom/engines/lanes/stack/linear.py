@@ -14,7 +14,7 @@ def project(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     rows = x.reshape(len(x), -1, x.shape[-1])
     across = weight.transpose(1, 2)
     out = torch.bmm(rows, across) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, across)
-    return out.view(*x.shape[:-1], weight.shape[1])
+    return out.reshape(*x.shape[:-1], weight.shape[1])
 
 
 @lane_form(F.linear, how="one batched matrix product")

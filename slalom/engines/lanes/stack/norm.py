@@ -86,7 +86,7 @@ def group_norm(
     """`torch.nn.functional.group_norm`."""
 
     def run(x: Tensor, w: Tensor | None, b: Tensor | None) -> Tensor:
-        h = F.group_norm(x.flatten(0, 1), num_groups, eps=eps).view(x.shape)
+        h = F.group_norm(x.flatten(0, 1), num_groups, eps=eps).reshape(x.shape)
         shape = (len(x), 1, -1, *[1] * (x.dim() - 3))
         if w is None:
             return h

@@ -14,22 +14,44 @@ from torch import Tensor, fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
-class Recorder(TorchDispatchMode):
-    """While active, every operation is a node of `graph`. A tensor that no node made is a constant, held as it is."""
+class WritesError(Exception):
+    """An operation would have written into a tensor that is to be left alone."""
 
-    def __init__(self, inputs: Sequence[Tensor]) -> None:
-        super().__init__()
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While active, every operation is a node of `graph`. A tensor that no node made is a constant, held as it is.
+
+    `kept`: a tensor that nothing may write into, WritesError where something would.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor], kept: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.kept = kept.untyped_storage().data_ptr()
         self.graph = fx.Graph()
         self.constants: dict[str, Tensor] = {}
         self.alive: list[Any] = list(inputs)  # nothing may die meanwhile: tensors are told apart by id
         self.nodes = {id(t): self.graph.placeholder(f"given_{k}") for k, t in enumerate(inputs)}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing here is compiled, and merely to ask the compiler costs seconds of imports
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func._schema.is_mutable:
+            self._look(func, args, kwargs)
         node = self.graph.call_function(func, self._known(args), self._known(kwargs))
         out = func(*args, **kwargs)
         self._name(out, node)
         return out
+
+    def _look(self, func: Any, args: Any, kwargs: Any) -> None:
+        given = [*zip(func._schema.arguments, args, strict=False), *((a, kwargs.get(a.name)) for a in func._schema.arguments)]
+        for argument, value in given:
+            if argument.alias_info is not None and argument.alias_info.is_write:
+                parts = value if isinstance(value, tuple | list) else [value]
+                if any(isinstance(t, Tensor) and t.untyped_storage().data_ptr() == self.kept for t in parts):
+                    raise WritesError(f"{func} writes into the inputs")
 
     def _name(self, made: Any, node: fx.Node) -> None:
         if isinstance(made, Tensor):

@@ -14,11 +14,11 @@ from slalom.engines.lanes.stack.tracing import Program, trace
 
 _tracing = threading.Lock()  # tracing swaps tensors on the module and puts modes in place
 
-Signature = tuple[int, tuple[int, ...], torch.dtype, bool]
+Signature = tuple[tuple[int, ...], tuple[int, ...], torch.dtype, bool]
 
 
 class Graphs:
-    """A module's graphs by lanes, shape of the inputs and mode, shared by the chunks of a heat."""
+    """A module's graphs by shape of the inputs (lanes first) and mode, shared by the chunks of a heat."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
@@ -27,7 +27,7 @@ class Graphs:
 
     def get(self, params: Buffers, buffers: Buffers, x: Tensor, keys: Tensor, training: bool) -> Program:
         """The graph for tensors like these, traced at the first call."""
-        signature = (len(x), tuple(x.shape[1:]), x.dtype, training)
+        signature = (tuple(x.shape), x.stride(), x.dtype, training)  # strides: whether a reshape copies is seen in them
         if signature not in self.made:
             with _tracing:
                 if signature not in self.made:

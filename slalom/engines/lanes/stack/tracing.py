@@ -6,7 +6,6 @@ operation at every step. Traced once, the operations it comes down to are called
 
 from __future__ import annotations
 
-import operator
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from torch.func import functional_call, vmap
 from slalom.engines.lanes.mechanism import Buffers
 from slalom.engines.lanes.stack import attention, linear, norm, recurrent
 from slalom.engines.lanes.stack.forms import FORMS, LaneForms
-from slalom.engines.lanes.stack.recorder import Recorder
+from slalom.engines.lanes.stack.recorder import Recorder, WritesError
 from slalom.engines.lanes.stack.watch import Watch
 
 FAMILIES = (attention, linear, norm, recurrent)  # imported for the forms they register
@@ -52,7 +51,7 @@ def forward_over_lanes(
     def one(params: Buffers, buffers: Buffers, x: Tensor, key: Tensor) -> tuple[Tensor, Buffers]:
         state = {**params, **{k: v.clone() for k, v in buffers.items()}}
         with LaneForms(key, used):
-            outputs = functional_call(module, state, (x.clone(),))  # a model may change its input in place
+            outputs = functional_call(module, state, (x,))
         return outputs, {k: state[k] for k in buffers}
 
     made: tuple[Tensor, Buffers] = vmap(one)(params, buffers, x, keys)
@@ -65,8 +64,13 @@ def trace(module: nn.Module, params: Buffers, buffers: Buffers, x: Tensor, keys:
     before = _python_state(module)
     draws = _generators()
     inputs = [*params.values(), *buffers.values(), x, keys]
-    with torch.no_grad(), watch, Recorder(inputs) as recorder:
-        outputs, after = forward_over_lanes(module, params, buffers, x, keys, watch.used)
+    for copied in (False, True):  # a batch that lanes share is copied for each only for a model that writes into it
+        with torch.no_grad(), watch, Recorder(inputs, x) as recorder:
+            try:
+                outputs, after = forward_over_lanes(module, params, buffers, x.clone() if copied else x, keys, watch.used)
+            except WritesError:
+                continue
+        break
     if not isinstance(outputs, Tensor):
         raise Untraceable(f"it returns a {type(outputs).__name__}, not a tensor")
     if draws != _generators():
@@ -74,9 +78,7 @@ def trace(module: nn.Module, params: Buffers, buffers: Buffers, x: Tensor, keys:
     changed = sorted({name for name, value in _python_state(module).items() if before.get(name) != value})
     if changed:
         raise Untraceable(f"its forward changes {changed[0]}, which is not a tensor of the module")
-    graph = recorder.program([outputs, *after.values()])
-    _tidy(graph)
-    return Program(graph, list(params), list(buffers)), watch.lines()
+    return Program(recorder.program([outputs, *after.values()]), list(params), list(buffers)), watch.lines()
 
 
 def _generators() -> tuple[str, str, bytes]:
@@ -93,34 +95,6 @@ def _python_state(module: nn.Module) -> dict[str, str]:
         for key, value in vars(part).items()
         if isinstance(value, plain) and not key.startswith("_") and key != "training"
     }
-
-
-def _tidy(graph: fx.GraphModule) -> None:
-    """Drops copies of inputs that nothing writes into: a batch that lanes share is not copied for each."""
-    nodes = list(graph.graph.nodes)
-    written = {_origin(node.args[0]) for node in nodes if _schema(node) is not None and _schema(node).is_mutable}
-    for node in nodes:
-        copied = node.target is torch.ops.aten.clone.default and not node.kwargs and node.args[0].op == "placeholder"
-        if copied and node not in written:
-            node.replace_all_uses_with(node.args[0])
-            graph.graph.erase_node(node)
-    if not written:
-        graph.graph.eliminate_dead_code()
-    graph.recompile()
-
-
-def _schema(node: fx.Node) -> Any:
-    return getattr(getattr(node, "target", None), "_schema", None)
-
-
-def _origin(node: Any) -> Any:
-    """Whose memory a view shows: the node that made it."""
-    while True:
-        schema = _schema(node)
-        shows = schema is not None and schema.returns and schema.returns[0].alias_info is not None
-        if not shows and getattr(node, "target", None) is not operator.getitem:
-            return node
-        node = node.args[0]
 
 
 def why_untraceable(module: nn.Module) -> str | None:
