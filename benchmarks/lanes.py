@@ -4,8 +4,9 @@ Every case is timed in interleaved repeats of a few steps; medians, and medians 
 tracing and compiling are not in these times but are printed. "two processes" is the sequential loop in two processes of one
 thread each; its time is that of a step of one of them, halved. JAX runs in a process of its own, all steps in one scan.
 
-Options come in the variable LANES_BENCH. On a machine that is busy with other work, `--core-time` counts the processor time of all
-threads instead of wall time: then one sequential thread stands for both sequential ways, and two idle cores would halve the rest.
+Options come in the variable LANES_BENCH. On a machine that is busy with other work, `--core-time` counts the processor time
+of all threads instead of wall time: then one sequential thread stands for both sequential ways, and lanes and JAX would take
+half the time told on two idle cores.
 """
 
 from __future__ import annotations
@@ -166,10 +167,9 @@ def main() -> None:
     parser.add_argument("--core-time", dest="clock", action="store_const", const="core", default="wall")
     options, _ = parser.parse_known_args(os.environ.get("LANES_BENCH", "").split())
     facts = environment()
-    print(f"{facts['date']}  torch {facts['torch']}, {facts['threads']} threads, {facts['processor']}, {facts['system']}")
-    print(
-        f"{options.clock} time; load average at the start {os.getloadavg()[0]:.1f}; {options.repeats} repeats of about {options.seconds} s"
-    )
+    about = f"{facts['threads']} threads, {facts['processor']}, {facts['system']}"
+    print(f"{facts['date']}  torch {facts['torch']}, {about}")
+    print(f"{options.clock} time, {options.repeats} repeats of about {options.seconds} s; load average {os.getloadavg()[0]:.1f}")
     for name in filter(None, options.cases.split(",")):
         one_case(name.replace("-", " "), options.repeats, options.seconds, not options.no_jax, options.clock)
     rules(options.repeats, options.seconds, options.clock)
