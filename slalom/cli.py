@@ -205,11 +205,37 @@ def data() -> None:
 
 
 @app.command()
-def schedules() -> None:
-    """List the learning-rate schedules."""
-    from slalom.terminal import catalogue
+def schedules(
+    specs: Annotated[list[str] | None, typer.Argument(metavar="[SPEC]...", help="Such as cosine:.01; without one, all.")] = None,
+    epochs: Annotated[int, typer.Option(help="Length of the run drawn.")] = 20,
+    steps_per_epoch: Annotated[int, typer.Option(help="Steps an epoch.")] = 100,
+    lr: Annotated[float, typer.Option(help="Base learning rate, the peak of most schedules.")] = 1.0,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a schedule, with its rate at every step.")] = False,
+) -> None:
+    """Draw the learning-rate schedules, or those of the specs."""
+    from slalom.terminal import schedules as drawings
 
-    catalogue.show_schedules()
+    drawings.show(specs or [], epochs, steps_per_epoch, lr, as_json=json)
+
+
+@app.command()
+def activations(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show one: gelu.", show_default="list all")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The list as one JSON array.")] = False,
+) -> None:
+    """List the activation functions with their gains and costs, or show one."""
+    if name is not None and json:
+        raise typer.BadParameter("--json lists all; leave the name out")
+    from slalom.terminal import activations as shown
+
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(shown.rows()))
+    elif name is not None:
+        shown.show_activation(name)
+    else:
+        shown.show_activations()
 
 
 @app.command()

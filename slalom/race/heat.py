@@ -12,14 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from slalom.core.errors import StoreError
+from slalom.core.rule import Settings
 from slalom.data.record import Data
-from slalom.engines.lanes import Lane, Lanes
+from slalom.engines.lanes import Lane, Lanes, TorchOptimizer
+from slalom.engines.lanes.lane import momentum_hyper
 from slalom.engines.lanes.lanes import chunk_size
 from slalom.engines.lanes.losses import Loss, one_loss
 from slalom.race.metrics import Metric, in_units
 from slalom.race.order import batches
 from slalom.race.plan import Plan
 from slalom.race.results import LaneResult
+from slalom.schedules import Plateau, PlateauState, Schedule
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 CURVES = ("train_loss", "grad_norm", "val_loss", "val_metric")
@@ -59,6 +62,13 @@ def epoch_loss(record: HeatRecord, plan: Plan, epoch: int | None = None) -> Arra
         return np.asarray((part * weights).sum(1) / n, dtype=np.float32)
 
 
+def own_schedule(schedule: Schedule | None, optimizer: Settings | TorchOptimizer) -> Callable[[int], float] | None:
+    """A lane's own: a plateau's state, and no momentum to set where the optimizer has none."""
+    if schedule is not None and schedule.cycles_momentum and momentum_hyper(optimizer) is None:
+        schedule = schedule.without_momentum()
+    return schedule.start() if isinstance(schedule, Plateau) else schedule
+
+
 class Heat:
     """Trains the planned lanes; `epoch()` is the unit that a checkpoint holds."""
 
@@ -71,14 +81,14 @@ class Heat:
         data: Data,
         metric: Metric,
         loss: str | Loss,
-        schedule: Callable[[int], float] | None,
+        schedule: Schedule | None,
     ) -> None:
         self.plan = plan
         self.data = data
         self.record = HeatRecord(number, list(planned))
         self.measures = [one_loss(loss), in_units(metric.measure, data)]
         optimizers = [plan.rules[p.rule].entrant.optimizer(p.lr) for p in planned]
-        lanes = [Lane(o, p.seed, schedule, plan.clip) for o, p in zip(optimizers, planned, strict=True)]
+        lanes = [Lane(o, p.seed, own_schedule(schedule, o), plan.clip) for o, p in zip(optimizers, planned, strict=True)]
         example = (data.train.x[: plan.batch_size], data.train.y[: plan.batch_size])
         self.lanes = Lanes(
             factory,
@@ -108,6 +118,9 @@ class Heat:
         curves["train_loss"][:, e * per : (e + 1) * per] = loss.T
         curves["grad_norm"][:, e * per : (e + 1) * per] = norm.T
         curves["val_loss"][:, e], curves["val_metric"][:, e] = val
+        for lane, loss_now in zip(self.lanes.lanes, val[0], strict=True):
+            if isinstance(lane.schedule, PlateauState):
+                lane.schedule.step(loss_now)
         self.record.epoch += 1
 
     @property

@@ -18,6 +18,7 @@ from slalom.data import load
 from slalom.data.record import Data
 from slalom.engines.lanes import TorchOptimizer
 from slalom.engines.lanes.choose import trial
+from slalom.engines.lanes.lane import momentum_hyper
 from slalom.engines.lanes.layout import Layout, beside, initialise
 from slalom.engines.lanes.losses import Loss, lane_loss
 from slalom.engines.lanes.solo import Solo
@@ -27,7 +28,7 @@ from slalom.race.grid import grids
 from slalom.race.metrics import in_units, resolve_metric
 from slalom.race.plan import Plan, PlannedRule, make_plan
 from slalom.race.runner import Parts
-from slalom.schedules import resolve
+from slalom.schedules import Schedule, resolve
 
 MEMORY_SHARE = 0.25  # of this machine's memory, for the parameters, gradients and states of a heat
 
@@ -68,8 +69,22 @@ def _batch_size(batch_size: int | str, n: int) -> int:
     return min(batch_size, n)
 
 
-def _schedule(spec: Any, plan_steps: int, per_epoch: int) -> Callable[[int], float] | None:
-    return None if spec is None else resolve(spec, plan_steps, per_epoch)
+def _schedule(spec: Any, plan_steps: int, per_epoch: int) -> Schedule | None:
+    made = None if spec is None else resolve(spec, plan_steps, per_epoch)
+    if made is not None and made.lanes is not None:
+        raise BadValueError(
+            f"schedule: a race has one for all its lanes, and this one has values for {made.lanes}; give one number for each "
+            "field, or train lanes of your own (slalom.lanes_of)"
+        )
+    return made
+
+
+def _momentum_note(schedule: Schedule | None, plan: Plan) -> list[str]:
+    """Which rules have no momentum that a schedule of momentum could set."""
+    if schedule is None or not schedule.cycles_momentum:
+        return []
+    without = [r.label for r in plan.rules if momentum_hyper(r.entrant.optimizer(r.lrs[0])) is None]
+    return [f"the schedule swings the momentum too, where there is one: not in {', '.join(without)}"] if without else []
 
 
 def _text(value: Any, default: str) -> str:
@@ -149,7 +164,10 @@ def prepare(
         callables=callables,
         **plain,
     )
-    parts = Parts(factory, record, found, task_loss, _schedule(schedule, plan.total_steps, plan.steps_per_epoch))
+    factor = _schedule(schedule, plan.total_steps, plan.steps_per_epoch)
+    notes += _momentum_note(factor, plan)
+    plan = plan.model_copy(update={"notes": notes})
+    parts = Parts(factory, record, found, task_loss, factor)
     _try_out(parts, plan)
     return Prepared(plan, parts, notes)
 

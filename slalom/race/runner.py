@@ -19,6 +19,7 @@ from slalom.race.leaderboard import best_lr
 from slalom.race.metrics import Metric
 from slalom.race.plan import Plan
 from slalom.race.store import Store
+from slalom.schedules import Schedule
 
 OnEvent = Callable[[Event], None]
 
@@ -31,7 +32,7 @@ class Parts:
     data: Data
     metric: Metric
     loss: str | Loss
-    schedule: Callable[[int], float] | None
+    schedule: Schedule | None
 
 
 def _allowed(entrant: Entrant, lr: float) -> bool:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slalom.schedules.base import ABOVE_0, AT_LEAST_0, Floats, Schedule, check
+from slalom.schedules.base import Schedule
+from slalom.schedules.fields import ABOVE_0, AT_LEAST_0, Floats, Value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PolynomialDecay(Schedule):
     """From 1 to `final` over `total` steps, as the share left to the power `power` (1: a straight line); then `final`.
 
@@ -19,18 +20,12 @@ class PolynomialDecay(Schedule):
     0.25
     """
 
-    total: float
-    power: float = 1.0
-    final: float = 0.0
+    total: Value
+    power: Value = 1.0
+    final: Value = 0.0
 
-    def __post_init__(self) -> None:
-        check(self, total=ABOVE_0, power=ABOVE_0, final=AT_LEAST_0)
+    bounds = {"total": ABOVE_0, "power": ABOVE_0, "final": AT_LEAST_0}  # noqa: RUF012
+    durations = ("total",)
 
     def at(self, t: Floats) -> Floats:
-        left = 1 - np.minimum(t, self.total) / self.total
-        return self.final + (1 - self.final) * left**self.power
-
-    @property
-    def formula(self) -> str:
-        fall = f"(1 - min(t, {self.total:g}) / {self.total:g})^{self.power:g}"
-        return f"{self.final:g} + {1 - self.final:g} {fall}" if self.final else fall
+        return self.final + (1 - self.final) * (1 - np.minimum(t, self.total) / self.total) ** self.power

@@ -6,29 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slalom.schedules.base import ABOVE_0, SHARE, Floats, Schedule, check
+from slalom.schedules.base import Schedule
+from slalom.schedules.fields import ABOVE_0, SHARE, Floats, Value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StepDecay(Schedule):
-    """Multiplied by `factor` after each `every` steps: halved by default.
+    """Multiplied by `factor` after each `every` steps: halved every 5 by default.
 
-    Twin: `torch.optim.lr_scheduler.StepLR(step_size=every, gamma=factor)`.
+    Twins: `torch.optim.lr_scheduler.StepLR(step_size=every, gamma=factor)`; `optax.exponential_decay(staircase=True)`.
 
     >>> halve = StepDecay(every=5)
     >>> halve(4), halve(5), halve(10)
     (1.0, 0.5, 0.25)
     """
 
-    factor: float = 0.5
-    every: float = 1.0
+    factor: Value = 0.5
+    every: Value = 5.0
 
-    def __post_init__(self) -> None:
-        check(self, factor=SHARE, every=ABOVE_0)
+    bounds = {"factor": SHARE, "every": ABOVE_0}  # noqa: RUF012
+    durations = ("every",)
 
     def at(self, t: Floats) -> Floats:
-        return np.asarray(self.factor ** np.floor(t / self.every))
-
-    @property
-    def formula(self) -> str:
-        return f"{self.factor:g}^floor(t / {self.every:g})"
+        return self.factor ** np.floor(t / self.every)

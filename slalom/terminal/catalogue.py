@@ -1,4 +1,4 @@
-"""What there is to choose from, as tables: rules, data sets, schedules."""
+"""What there is to choose from, as tables: rules, data sets."""
 
 from __future__ import annotations
 
@@ -124,10 +124,3 @@ def show_data() -> None:
     out = console()
     out.print(names_table(names(), "data set"))
     out.print(Text("Your own: slalom race file.csv --target COLUMN  (.csv, .tsv, .parquet, .npz)", "dim"))
-
-
-def show_schedules() -> None:
-    """The learning-rate schedules."""
-    from slalom.schedules import names
-
-    console().print(names_table(names(), "schedule"))

@@ -7,16 +7,23 @@ import pytest
 
 from slalom.core.errors import BadValueError, UnknownNameError
 from slalom.schedules import (
+    Annealing,
     Constant,
     Cosine,
+    CosineRestarts,
     ExponentialDecay,
     InverseTimeDecay,
+    OneCycle,
+    Plateau,
     PolynomialDecay,
     StepDecay,
+    Triangular,
     Warmup,
+    WarmupStableDecay,
     names,
     resolve,
 )  # fmt: skip
+from slalom.schedules.spec import defaults
 
 SPECS = {
     "constant": Constant(),
@@ -24,7 +31,7 @@ SPECS = {
     "cosine": Cosine(200),
     "cosine:.01": Cosine(200, 0.01),
     "cosine:final=.01": Cosine(200, 0.01),
-    "step": StepDecay(0.5, 10),
+    "step": StepDecay(0.5, 50),
     "step:5": StepDecay(0.5, 50),
     "step:factor=.1,every=5": StepDecay(0.1, 50),
     "step: every = 5 , factor = .1": StepDecay(0.1, 50),
@@ -41,6 +48,25 @@ SPECS = {
     "warmup:5,cosine": Warmup(50, Cosine(150)),
     "warmup:5,start=.1,cosine:final=.01": Warmup(50, Cosine(150, 0.01), 0.1),
     "warmup:5,step:factor=.1,every=2": Warmup(50, StepDecay(0.1, 20)),
+    "annealing": Annealing(200),
+    "annealing:.001": Annealing(200, 0.001),
+    "inverse:k=2,power=.5": InverseTimeDecay(2, 10, 0.5),
+    "restarts:5,T_mult=2,eta_min=.01,decay=.8": CosineRestarts(50, 2, 0.01, 0.8),
+    "restarts": CosineRestarts(100),
+    "triangular:4,mode=triangular2": Triangular(up=40, mode="triangular2"),
+    "triangular:up=2,down=3,mode=exp_range,gamma=.999,low=.1,momenta=.8/.9": Triangular(
+        0.1, 20, 30, "exp_range", 0.999, (0.8, 0.9)
+    ),
+    "onecycle": OneCycle(200),
+    "onecycle:.4,shape=linear,three_phase=yes,momenta=off": OneCycle(200, 0.4, shape="linear", three_phase=True, momenta=None),
+    "wsd": WarmupStableDecay(200),
+    "wsd:4,warmup=2,shape=sqrt": WarmupStableDecay(200, 20, 40, shape="sqrt"),
+    "plateau": Plateau(),
+    "plateau:3,factor=.5,mode=max,threshold=.01,threshold_mode=abs,cooldown=2,floor=.001": Plateau(
+        0.5, 3, "max", 0.01, "abs", 2, 0.001
+    ),
+    "warmup:5,plateau:3": Plateau(patience=3, base=Warmup(50)),
+    "warmup:5,onecycle": Warmup(50, OneCycle(150)),
 }
 
 
@@ -76,6 +102,16 @@ def test_what_passes_through():
         ("inverse:k=-1", BadValueError, "k must be >= 0"),
         ("polynomial:power=0", BadValueError, "power must be > 0"),
         ("polynomial:power=inf", BadValueError, "power must be > 0, got inf"),
+        ("onecycle:shape=round", BadValueError, "shape must be one of cosine, linear, got 'round'"),
+        ("onecycle:three_phase=maybe", BadValueError, "three_phase must be one of no, yes, got 'maybe'"),
+        ("onecycle:momenta=.9", BadValueError, "momenta must be None or two numbers"),
+        ("onecycle:momenta=a/b", BadValueError, "momenta must be a number, got 'a'"),
+        ("onecycle:.5,three_phase=yes", BadValueError, "rise must be < 0.5 with three_phase"),
+        ("onecycle:total=5", UnknownNameError, "no argument of schedule onecycle 'total'"),
+        ("wsd:15,warmup=6", BadValueError, "warmup and decay must fit into total"),
+        ("triangular:mode=square", BadValueError, "mode must be one of triangular, triangular2, exp_range"),
+        ("restarts:T_mult=.5", BadValueError, "T_mult must be >= 1, got 0.5"),
+        ("plateau:base=3", UnknownNameError, "no argument of schedule plateau 'base'"),
         ("warmup", BadValueError, "warmup needs its length in epochs"),
         ("warmup:-1", BadValueError, "steps must be >= 0"),
         ("warmup:20,cosine", BadValueError, "200 steps must be shorter than the 200 steps there are"),
@@ -113,9 +149,12 @@ def test_other_bad_arguments():
 def test_every_name_is_described_and_works():
     for name, line in names().items():
         assert name in line
-        assert resolve("warmup:1" if name == "warmup" else name, 100, 10)(0) <= 1
-    usage = names()["polynomial"].rsplit(" ", 1)[-1]
-    assert resolve(usage, 100, 10) == PolynomialDecay(100)
+        made = resolve("warmup:1" if name == "warmup" else name, 100, 10)
+        assert (made.start() if name == "plateau" else made)(0) <= 1
+        if name != "warmup":  # what the line shows is what the name alone gives
+            written = ",".join(f"{key}={value}" for key, value in defaults(name).items())
+            assert f"{name}:{written}" in line
+            assert resolve(f"{name}:{written}", 100, 10) == made
 
 
 def test_a_function_that_fails_says_how_it_is_called():

@@ -44,7 +44,8 @@ class Lane:
     """One model copy's rule, hypers and seed.
 
     `optimizer`: settings of a rule (`adam(lr=0.01)`) or a `TorchOptimizer`. `seed`: of initialisation (the model factory
-    runs right after `torch.manual_seed(seed)`) and dropout. `schedule`: factor on the lr at a step counted from 0.
+    runs right after `torch.manual_seed(seed)`) and dropout. `schedule`: factor on the lr at a step counted from 0; one that
+    cycles momentum sets that too, and one with a state (`slalom.schedules.Plateau`) is given as its `start()`.
     `clip`: largest gradient norm (over all parameters), as `torch.nn.utils.clip_grad_norm_`.
     """
 
@@ -58,6 +59,21 @@ class Lane:
             raise BadValueError(f"a lane's seed must be a whole number in [0, 2**32), got {self.seed!r}")
         if self.clip is not None and not self.clip > 0:
             raise BadValueError(f"clip must be a gradient norm > 0 or None, got {self.clip!r}")
+        of = getattr(self.schedule, "lanes", None)
+        if of is not None:
+            raise BadValueError(f"a lane has one schedule, and this one has values for {of}: give its lane(i), or use lanes_of")
+        if needs_state(self.schedule):
+            raise BadValueError("a lane has its own state of such a schedule: give its start(), or use lanes_of")
+        if cycles_momentum(self.schedule) and self.momentum_hyper is None:
+            raise BadValueError(
+                f"the schedule sets the momentum, and {self.optimizer.program[0]} as given has none to set; give the rule a "
+                "momentum, or the schedule momenta=None"
+            )
+
+    @property
+    def momentum_hyper(self) -> str | None:
+        """The hyper that a schedule of momentum sets: `momentum` or the first beta; None where there is none, or it is 0."""
+        return momentum_hyper(self.optimizer)
 
     @property
     def lr(self) -> float:
@@ -66,6 +82,38 @@ class Lane:
             return self.optimizer.values["lr"]
         default = inspect.signature(self.optimizer.cls).parameters.get("lr")
         return float(self.optimizer.arguments.get("lr", default.default if default else float("nan")))
+
+
+def cycles_momentum(schedule: Schedule | None) -> bool:
+    """Whether a schedule sets the momentum too."""
+    return bool(getattr(schedule, "cycles_momentum", False))
+
+
+def needs_state(schedule: Any) -> bool:
+    """Whether a schedule is no function of the step alone, and has to be started."""
+    return not getattr(schedule, "pure", True)
+
+
+def momentum_hyper(optimizer: Settings | TorchOptimizer) -> str | None:
+    """The hyper, or torch's argument, that holds a momentum in use: what is 0 stays 0."""
+    if isinstance(optimizer, Settings):
+        hypers = optimizer.rule.hypers
+        named = [k for k, h in hypers.items() if k == "momentum" or h.torch == "betas[0]"]
+        return next((k for k in named if optimizer.values[k]), None)
+    known = inspect.signature(optimizer.cls).parameters
+    for name in ("betas", "momentum"):
+        value = optimizer.arguments.get(name, known[name].default if name in known else 0.0)
+        if value[0] if isinstance(value, tuple | list) else value:
+            return name
+    return None
+
+
+def _own(schedule: Any, i: int) -> Schedule | None:
+    """Lane i's own: its numbers of a schedule with one a lane, a state of its own where there is one."""
+    mine = schedule[i] if isinstance(schedule, Sequence) else schedule
+    mine = mine.lane(i) if getattr(mine, "lanes", None) is not None else mine
+    made: Schedule | None = mine.start() if needs_state(mine) else mine
+    return made
 
 
 def _tuples(cls: type[torch.optim.Optimizer]) -> set[str]:
@@ -77,11 +125,13 @@ def lanes_of(
     rule: str | Rule | type[torch.optim.Optimizer],
     *,
     seed: int | Sequence[int] = 0,
-    schedule: Schedule | None = None,
+    schedule: Schedule | Sequence[Schedule | None] | None = None,
     clip: float | None = None,
     **hypers: Any,
 ) -> list[Lane]:
     """Lanes of one rule: every hyper is one value for all or a sequence with one a lane.
+
+    So is `schedule`, or any of its fields (`Cosine(total=100, final=[0, 0.1])`); of a `Plateau` each lane gets its own state.
 
     >>> import slalom
     >>> [lane.lr for lane in slalom.lanes_of("adam", lr=[1e-3, 1e-2], b1=0.8)]
@@ -95,6 +145,8 @@ def lanes_of(
         for k, v in given.items()
         if isinstance(v, Sequence) and not isinstance(v, str) and not (k in single and isinstance(v, tuple))
     }
+    of = len(schedule) if isinstance(schedule, Sequence) else getattr(schedule, "lanes", None)
+    many |= {} if of is None else {"schedule": of}
     n = max(many.values(), default=1)
     for name, length in many.items():
         if length != n:
@@ -109,5 +161,5 @@ def lanes_of(
         else:
             found = get_rule(rule) if isinstance(rule, str) else rule
             optimizer = found(lane=i, **one)
-        lanes.append(Lane(optimizer, lane_seed, schedule, clip))
+        lanes.append(Lane(optimizer, lane_seed, _own(schedule, i), clip))
     return lanes

@@ -200,7 +200,14 @@ class Lanes:
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on to the bit: tensors, numbers and strings only (loads with `weights_only=True`)."""
-        return {"lanes": len(self.lanes), "mechanism": self.choice.name, "chunks": [c.state_dict() for c in self._chunks]}
+        schedules: list[Any] = [lane.schedule for lane in self.lanes]
+        own = {i: schedule for i, schedule in enumerate(schedules) if hasattr(schedule, "state_dict")}
+        return {
+            "lanes": len(self.lanes),
+            "mechanism": self.choice.name,
+            "chunks": [c.state_dict() for c in self._chunks],
+            "schedules": {i: schedule.state_dict() for i, schedule in own.items()},  # of those with a state
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from `state_dict` of lanes made from the same model and the same list."""
@@ -211,3 +218,5 @@ class Lanes:
             )
         for chunk, saved in zip(self._chunks, state["chunks"], strict=True):
             chunk.load_state_dict(saved)
+        for i, schedule in state.get("schedules", {}).items():
+            self.lanes[i].schedule.load_state_dict(schedule)

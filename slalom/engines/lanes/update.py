@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
 from slalom.engines.kernels import Kernel, NoCompilerError, ReferenceKernel, compile_programs, reference_programs
-from slalom.engines.lanes.lane import Lane, TorchOptimizer
+from slalom.engines.lanes.lane import Lane, TorchOptimizer, cycles_momentum
 from slalom.engines.lanes.layout import Layout
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -41,8 +41,22 @@ class Update(Protocol):
 
 
 def factors(lanes: Sequence[Lane], t: int) -> Floats:
-    """Each lane's schedule at step t (from 1)."""
-    return np.array([1.0 if lane.schedule is None else float(lane.schedule(t - 1)) for lane in lanes])
+    """Each lane's schedule at step t (from 1); lanes that share one ask it once."""
+    known = {id(s): float(s(t - 1)) for s in {id(lane.schedule): lane.schedule for lane in lanes}.values() if s is not None}
+    return np.array([known.get(id(lane.schedule), 1.0) for lane in lanes])
+
+
+class Swing:
+    """The lanes whose schedule sets the momentum, and which hyper of theirs that is."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self.names = {i: str(lane.momentum_hyper) for i, lane in enumerate(lanes) if cycles_momentum(lane.schedule)}
+        self.schedules: dict[int, Any] = {i: lanes[i].schedule for i in self.names}
+
+    def at(self, t: int) -> dict[int, float]:
+        """The momentum at step t (from 1), by row; lanes that share a schedule ask it once."""
+        known = {id(s): float(s.momentum(t - 1)) for s in {id(s): s for s in self.schedules.values()}.values()}
+        return {i: known[id(s)] for i, s in self.schedules.items()}
 
 
 class RuleUpdate:
@@ -54,6 +68,7 @@ class RuleUpdate:
         self.faults: dict[int, str] = {}
         settings = [lane.optimizer for lane in lanes if isinstance(lane.optimizer, Settings)]
         self.values: dict[str, Floats] = {k: np.array([s.values[k] for s in settings]) for k in settings[0].rule.hypers}
+        self.swing = Swing(lanes)
         self.scheduled = any(lane.schedule is not None for lane in lanes)
         self.rows = np.arange(len(lanes))
         init = [s.init(row) for s, row in zip(settings, params, strict=True)]
@@ -61,11 +76,17 @@ class RuleUpdate:
         self.scalars = {k: np.array([float(getattr(s, k)) for s in init]) for k in kernel.scalar_states}
 
     def hypers(self, t: int) -> dict[str, Floats]:
-        """Values `[rows]` at step t: the schedule scales lr, and is itself given to rules that ask for it."""
+        """Values `[rows]` at step t: the schedule scales lr, is itself given to rules that ask for it, and may set momentum."""
         if not self.scheduled:
             return self.values
         factor = factors(self.lanes, t)
-        return {k: v * factor if k in ("lr", "schedule") else v for k, v in self.values.items()}
+        now = {k: v * factor if k in ("lr", "schedule") else v for k, v in self.values.items()}
+        for row, value in self.swing.at(t).items():
+            name = self.swing.names[row]
+            if now[name] is self.values[name]:
+                now[name] = now[name].copy()
+            now[name][row] = value
+        return now
 
     def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None) -> tuple[Mask, Floats]:
         coefficients, scalars = self.kernel.coefficients(self.hypers(t), t, self.scalars)
@@ -115,11 +136,13 @@ class TorchUpdate:
             own = [nn.Parameter(v[0]) for v in layout.split(params[i : i + 1]).values()]
             self.parameters.append(own)
             self.optimizers.append(lane.optimizer.cls(own, **lane.optimizer.arguments))
+        self.swing = Swing(lanes)
         self.base: list[list[Any]] = [[group.get("lr") for group in o.param_groups] for o in self.optimizers]
 
     def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None) -> tuple[Mask, Floats]:
         norms: Floats = torch.linalg.vector_norm(grads, dim=1, dtype=torch.float64).numpy()
         finite = live & np.isfinite(norms)
+        swing = self.swing.at(t)
         for i, (optimizer, factor) in enumerate(zip(self.optimizers, factors(self.lanes, t), strict=True)):
             if not finite[i]:
                 continue
@@ -127,6 +150,9 @@ class TorchUpdate:
             if self.lanes[i].schedule is not None:
                 for group, lr in zip(optimizer.param_groups, self.base[i], strict=True):
                     group["lr"] = lr * float(factor)
+                    if i in swing:
+                        betas = group.get("betas")
+                        group.update({"momentum": swing[i]} if betas is None else {"betas": (swing[i], *betas[1:])})
             calls = 0
 
             def closure(i: int = i) -> Tensor:

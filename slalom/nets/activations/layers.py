@@ -1,14 +1,11 @@
-"""Activations by name: torch's modules where torch has them."""
+"""Layers that torch does not have: Swish with a slope of its own, and Maxout."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from slalom.core.errors import BadValueError, unknown_name
+from slalom.core.errors import BadValueError
 
 
 class Swish(nn.Module):
@@ -60,40 +57,3 @@ class Maxout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"out_features={self.out_features}, pieces={self.pieces}"
-
-
-@dataclass(frozen=True)
-class Activation:
-    """A name's module, and one line on it."""
-
-    make: Callable[[], nn.Module]
-    doc: str
-
-
-ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation(nn.ReLU, "max(0, x)"),
-    "leaky_relu": Activation(nn.LeakyReLU, "x, or 0.01 x below 0"),
-    "prelu": Activation(nn.PReLU, "x, or a x below 0 with one trained slope a layer, 0.25 at first"),
-    "elu": Activation(nn.ELU, "x, or exp(x) - 1 below 0"),
-    "gelu": Activation(nn.GELU, "x times the normal distribution's P(X < x)"),
-    "silu": Activation(nn.SiLU, "x sigmoid(x)"),
-    "swish": Activation(nn.SiLU, "silu by its other name"),
-    "tanh": Activation(nn.Tanh, "hyperbolic tangent, in (-1, 1)"),
-    "sigmoid": Activation(nn.Sigmoid, "1 / (1 + exp(-x)), in (0, 1)"),
-    "identity": Activation(nn.Identity, "x: layers collapse into one linear map"),
-}
-
-# Maxout stands for a layer and its activation together, so builders of layers know it by name.
-MAXOUT = "maxout"
-NAMES = (*ACTIVATIONS, MAXOUT)
-
-
-def activation(name: str) -> nn.Module:
-    """A new module of that activation; `relu`, `leaky_relu`, `prelu`, `elu`, `gelu`, `silu`, `swish`, `tanh`, ...
-
-    >>> activation("tanh")
-    Tanh()
-    """
-    if name not in ACTIVATIONS:
-        raise unknown_name("activation", name, ACTIVATIONS)
-    return ACTIVATIONS[name].make()
