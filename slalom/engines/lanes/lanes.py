@@ -213,10 +213,9 @@ class Lanes:
         """Goes on from `state_dict` of lanes made from the same model and the same list."""
         sizes = [len(c["alive"]) for c in state["chunks"]]
         if state["mechanism"] != self.choice.name or sizes != [len(c.lanes) for c in self._chunks]:
-            raise BadValueError(
-                f"the state is of {state['lanes']} lanes, {state['mechanism']}, in chunks of {sizes}; these are {self.explain()}"
-            )
-        for chunk, saved in zip(self._chunks, state["chunks"], strict=True):
-            chunk.load_state_dict(saved)
+            saved, own = f"{state['lanes']} lanes, {state['mechanism']}", self.explain().splitlines()[0]
+            raise BadValueError(f"the state is of {saved}, in chunks of {sizes}; these are {own}")
+        for chunk, part in zip(self._chunks, state["chunks"], strict=True):
+            chunk.load_state_dict(part)
         for i, schedule in state.get("schedules", {}).items():
             self.lanes[i].schedule.load_state_dict(schedule)

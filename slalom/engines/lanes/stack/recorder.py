@@ -10,8 +10,11 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, fx
 from torch.utils._python_dispatch import TorchDispatchMode
+
+SELECT = torch.ops.aten.select.int
 
 
 class WritesError(Exception):
@@ -26,6 +29,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, inputs: Sequence[Tensor], kept: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.writes = False
+        self.parts: dict[tuple[Any, int, int], list[fx.Node]] = {}  # (node, axis, its length) -> places taken out of it
         self.kept = kept.untyped_storage().data_ptr()
         self.graph = fx.Graph()
         self.constants: dict[str, Tensor] = {}
@@ -43,6 +48,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         node = self.graph.call_function(func, self._known(args), self._known(kwargs))
         out = func(*args, **kwargs)
         self._name(out, node)
+        self.writes |= func._schema.is_mutable
+        if func is SELECT:
+            self.parts.setdefault((node.args[0], args[1], args[0].size(args[1])), []).append(node)
         return out
 
     def _look(self, func: Any, args: Any, kwargs: Any) -> None:
@@ -82,4 +90,23 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def program(self, outputs: Sequence[Tensor]) -> fx.GraphModule:
         """A module of the inputs that gives the outputs."""
         self.graph.output(tuple(self.node(t) for t in outputs))
+        if not self.writes:
+            self._take_apart_at_once()
         return fx.GraphModule(dict(self.constants), self.graph)
+
+    def _take_apart_at_once(self) -> None:
+        """All places along an axis, each selected by itself, become one unbind: its gradient is one stack.
+
+        The gradient of a select is a tensor of zeros as large as the whole, for every place.
+        """
+        for (whole, axis, length), selects in self.parts.items():
+            if {n.args[2] for n in selects} != set(range(length)):
+                continue
+            with self.graph.inserting_before(selects[0]):
+                parts = self.graph.call_function(torch.ops.aten.unbind.int, (whole, axis))
+                places = [self.graph.call_function(operator.getitem, (parts, k)) for k in range(length)]
+            for node in selects:
+                place = node.args[2]
+                assert isinstance(place, int)
+                node.replace_all_uses_with(places[place])
+                self.graph.erase_node(node)
