@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import slalom.rules  # noqa: F401
 from benchmarks.lane_cases import CASES
 from slalom.engines.lanes import Lanes, lanes_of
+from slalom.engines.lanes.counter import CounterDropout
 from tests.engines.lanes.stack.zoo import LAYERS, WITH_DROPOUT
 from tests.engines.lanes.test_lanes import X, Y, make, solo_torch, some_batches
 
@@ -80,11 +82,39 @@ def test_a_lane_has_the_same_bits_in_any_company(name: str) -> None:
         assert np.array_equal(norm, norms[:, chosen])
 
 
+MASK = torch.ones(6, 6, dtype=torch.bool).tril(2)
+
+
+@pytest.mark.parametrize("given", [{}, {"is_causal": True}, {"attn_mask": MASK}, {"attn_mask": MASK * 0.7}, {"scale": 0.3}])
+def test_attention_with_hardly_any_dropout_is_torchs(given: dict) -> None:
+    q, k, v = torch.randn(3, 4, 2, 6, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    given = {
+        key: value.double() if torch.is_tensor(value) and value.is_floating_point() else value for key, value in given.items()
+    }
+    with CounterDropout(torch.tensor(3)):
+        out = torch.nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=1e-12, **given)
+    torch.testing.assert_close(out, torch.nn.functional.scaled_dot_product_attention(q, k, v, **given), rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("cls", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_recurrent_layers_with_hardly_any_dropout_are_torchs(cls: type[nn.Module], batch_first: bool) -> None:
+    torch.manual_seed(0)
+    module = cls(4, 6, 3, bidirectional=True, dropout=1e-12, batch_first=batch_first).double()
+    x = torch.randn(5, 7, 4, dtype=torch.float64)
+    h = torch.randn(6, 5 if batch_first else 7, 6, dtype=torch.float64)
+    start = (h, h / 2) if cls is nn.LSTM else h
+    with CounterDropout(torch.tensor(3)):
+        out, ends = module(x, start)
+    module.dropout = 0.0
+    expected, last = module(x, start)
+    torch.testing.assert_close(out, expected, rtol=1e-10, atol=1e-11)
+    torch.testing.assert_close(ends, last, rtol=1e-10, atol=1e-11)
+
+
 @pytest.mark.parametrize("rate", [0.25, 0.5])
 def test_attention_dropout_drops_that_share_of_weights(rate: float) -> None:
     """With values that are all one, an output is the sum of the weights that stay, 1 on average."""
-    from slalom.engines.lanes.counter import CounterDropout
-
     q = torch.randn(200, 2, 6, 4, generator=torch.Generator().manual_seed(0)) * 1e-3  # nearly equal weights
     with CounterDropout(torch.tensor(3)):
         out = torch.nn.functional.scaled_dot_product_attention(q, q, torch.ones_like(q), dropout_p=rate)

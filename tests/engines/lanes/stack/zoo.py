@@ -87,6 +87,20 @@ def recurrent(cls: type[nn.Module], batch_first: bool = True, **options) -> nn.M
     )
 
 
+class Starts(nn.Module):
+    """States that are trained, one a layer and direction."""
+
+    def __init__(self, cls: type[nn.Module]) -> None:
+        super().__init__()
+        self.body, self.head = cls(4, 6, 2, bidirectional=True, batch_first=True), nn.Linear(12, 5)
+        self.start = nn.Parameter(torch.randn(4, 1, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.start.expand(-1, len(x), -1)
+        start = (h.contiguous(), torch.tanh(h)) if isinstance(self.body, nn.LSTM) else h.contiguous()
+        return self.head(self.body(x.view(-1, 4, 4), start)[0].mean(1))
+
+
 def last_state(made: tuple) -> Tensor:
     return made[1][0][-1] + made[1][1][0]
 
@@ -110,6 +124,8 @@ LAYERS = {
     "gru, no bias, time first": lambda: recurrent(nn.GRU, False, bias=False),
     "lstm, both ways": lambda: recurrent(nn.LSTM, num_layers=2, bidirectional=True),
     "lstm, last states": lambda: Over((4, 4), nn.LSTM(4, 6, 2, batch_first=True), 6, last_state),
+    "gru, own start": lambda: Starts(nn.GRU),
+    "lstm, own start": lambda: Starts(nn.LSTM),
     "own": Own,
 }
 WITH_DROPOUT = {
