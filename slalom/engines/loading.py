@@ -28,7 +28,7 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
     who = type(optimizer).__name__
     if "state" not in given or "param_groups" not in given:
         raise BadValueError(f"{who}: a state dict has the keys 'state' and 'param_groups', got {sorted(map(str, given))}")
-    ids = _matched_ids(who, optimizer.param_groups, given["param_groups"])
+    ids = matched_ids(who, optimizer.param_groups, given["param_groups"])
     groups = [_group(optimizer, mine, theirs) for mine, theirs in zip(optimizer.param_groups, given["param_groups"], strict=True)]
     state: defaultdict[Any, Any] = defaultdict(dict)
     known = set()
@@ -39,7 +39,7 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
             known.add(key)
             if key in given["state"]:
                 label = repr(names[position]) if names else f"parameter {position} of group {index}"
-                made = checked(given["state"][key], settings, p, label)
+                made = checked(given["state"][key], settings, p, label, group["state_dtype"])
                 if made:
                     state[p] = made
     state.update({k: v for k, v in given["state"].items() if k not in known})  # as torch: what belongs to no parameter
@@ -48,7 +48,7 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
         post_hook(optimizer)
 
 
-def _matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[Any]]:
+def matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[Any]]:
     """The loaded id of each parameter, group by group."""
     if len(mine) != len(theirs):
         raise BadValueError(

@@ -13,18 +13,20 @@ from torch._compile import _disable_dynamo
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
-from slalom.engines import signature
-from slalom.engines.fused import Plan
+from slalom.engines import device, signature
+from slalom.engines.clipping import clip_factor, largest_norm, norm_of, number
+from slalom.engines.fused import Plan, one_device
 from slalom.engines.loading import load
-from slalom.engines.signature import IMPLEMENTATION, Argument
-from slalom.engines.state import complete
+from slalom.engines.rounding import check_rounding, seed_of, stream
+from slalom.engines.signature import ENGINE, IMPLEMENTATION, Argument
+from slalom.engines.state import complete, stored_as
 from slalom.engines.step import Job
 
 Group = dict[str, Any]
 # A hyper of this name is the schedule's factor alone. torch's schedulers leave their peak in the group ("initial_lr", and
 # "max_lr" where the rate first rises), so the factor can be read off; what the user sets multiplies it.
 SCHEDULE = "schedule"
-_SIMPLE = frozenset({float, int, bool, str, type(None)})  # values that are what they were if they are equal
+_SIMPLE = frozenset({float, int, bool, str, type(None), torch.dtype})  # values that are what they were if they are equal
 Params = (
     Iterable[torch.Tensor] | Iterable[Group] | Iterable[tuple[str, torch.Tensor]]
 )  # torch.optim.optimizer.ParamsT, which older releases lack
@@ -38,6 +40,9 @@ class RuleOptimizer(torch.optim.Optimizer):
     """
 
     rule: ClassVar[Rule]
+    grad_norm: torch.Tensor | None = None
+    """The norm of the last step's gradients before they were clipped, after unscaling; None without `clip_grad_norm`."""
+    _step_supports_amp_scaling = True  # torch.amp.GradScaler then sets grad_scale and found_inf, and leaves the rest to step()
     _arguments: ClassVar[tuple[Argument, ...]]
     _given: frozenset[str]
 
@@ -65,6 +70,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         self._use_convention(defaults, self._given)
         self._settings_of(defaults)
         super().__init__(params, defaults)
+        check_rounding(type(self).__name__, self.param_groups, differentiable=defaults["differentiable"])
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds a group, its hypers checked; what it does not give is the constructor's.
@@ -82,6 +88,15 @@ class RuleOptimizer(torch.optim.Optimizer):
                     param_group.setdefault(a.name, fresh[a.name])
             self._settings_of(self.defaults | param_group, self._where(len(self.param_groups)))
         super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        try:
+            for p in group["params"]:
+                stored_as(p, group["state_dtype"])
+            largest_norm(type(self).__name__, self.param_groups)
+        except BadValueError:
+            self.param_groups.pop()
+            raise
+        seed_of(group)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step along the gradients as they are; parameters without one are left out.
@@ -98,10 +113,29 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     @_disable_dynamo  # torch.compiler.disable would load the whole compiler when Slalom is imported
     def _step_groups(self) -> None:
+        found_inf, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
+        waits = found_inf is not None and not device.on_cuda(found_inf)
+        if waits and number(found_inf):  # as if the step had not been called: no state is made
+            return
         # Every group is read before the first is stepped, so an error leaves all as it was.
+        largest = largest_norm(type(self).__name__, self.param_groups)
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
+        where = one_device([plan for plan, *_ in work])
+        if where is not None:  # the host reads nothing, so it need not wait, and a graph may capture it
+            from slalom.engines.fused_cuda import step_together
+
+            self.grad_norm = step_together(where, work, scale, found_inf, largest)
+            return
+        if found_inf is not None and number(found_inf):
+            return
+        factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
+        if largest is not None:
+            rest = [job.g for plan, *_ in work for job in plan.rest]
+            norm = norm_of(rest, sum(plan.square_sum() for plan, *_ in work)) * factor
+            self.grad_norm = norm.detach()
+            factor = clip_factor(norm, largest) * factor
         for plan, settings, values, group in work:
-            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
+            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"], factor=factor)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
@@ -126,10 +160,11 @@ class RuleOptimizer(torch.optim.Optimizer):
         if len(grads) != len(params):
             params = [p for p in params if p.grad is not None]
         plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
-        known = plans.get(index)
-        if known is not None and known.fits(settings, params, grads, self.state):
+        known, seed = plans.get(index), seed_of(group)
+        if known is not None and known.fits(settings, params, grads, self.state, seed):
             return known, settings, values
-        made = Plan(settings, self._jobs(group, settings, values), differentiable=self.defaults["differentiable"])
+        jobs = self._jobs(group, settings, values, seed)
+        made = Plan(settings, jobs, differentiable=self.defaults["differentiable"], seed=seed)
         plans.pop(index, None)
         if not made.rest:
             plans[index] = made
@@ -149,9 +184,9 @@ class RuleOptimizer(torch.optim.Optimizer):
         found: tuple[Settings, dict[str, Any]] = held[index][1]
         return found
 
-    def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any]) -> list[Job]:
+    def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any], seed: int | None) -> list[Job]:
         jobs = []
-        for p in group["params"]:
+        for position, p in enumerate(group["params"]):
             g = p.grad
             if g is None:
                 continue
@@ -160,8 +195,8 @@ class RuleOptimizer(torch.optim.Optimizer):
                     f"{type(self).__name__}: the gradient of a parameter of shape {tuple(p.shape)} must be dense, got "
                     f"{g.layout}; use sparse=False in the layer, or p.grad = p.grad.to_dense() before the step"
                 )
-            complete(self.state[p], settings, values, p)
-            jobs.append(Job(p, g, self.state[p]))
+            complete(self.state[p], settings, values, p, group["state_dtype"])
+            jobs.append(Job(p, g, self.state[p], None if seed is None else stream(seed, position)))
         return jobs
 
     def _settings_of(self, group: Group, where: str = "") -> tuple[Settings, dict[str, Any]]:
@@ -182,17 +217,22 @@ class RuleOptimizer(torch.optim.Optimizer):
             elif a.is_option:
                 options[a.name] = value
             elif not a.names:
-                if not isinstance(value, bool):
-                    raise BadValueError(f"{name}: {a.name} must be True or False, got {value!r}{where}")
+                if not ENGINE[a.name].admits(value):
+                    raise BadValueError(f"{name}: {a.name} must be {ENGINE[a.name].allowed}, got {value!r}{where}")
             elif not a.fits(value):
                 raise BadValueError(f"{name}: {a.name} must be {len(a.names)} numbers, got {value!r}{where}")
             else:
                 for hyper, x in a.split(value).items():
                     values[hyper], numbers[hyper] = self._number(a.label(hyper), hyper, x, where)
-                    gates[hyper] = isinstance(x, torch.Tensor) and x.requires_grad
+                    gates[hyper] = isinstance(values[hyper], torch.Tensor)  # which may become another
         if SCHEDULE in values and "initial_lr" in group:
-            factor = float(group["lr"]) / (max(float(group["initial_lr"]), float(group.get("max_lr", 0.0))) or 1.0)
-            values[SCHEDULE], numbers[SCHEDULE] = values[SCHEDULE] * factor, numbers[SCHEDULE] * factor
+            lr, *peaks = (group["lr"], group["initial_lr"], group.get("max_lr", 0.0))
+            peak = max(self._read(x) if isinstance(x, torch.Tensor) else float(x) for x in peaks) or 1.0
+            if isinstance(lr, torch.Tensor) and self._stays(lr):
+                values[SCHEDULE] = values[SCHEDULE] * (lr.detach().double() / peak)
+            else:
+                factor = float(lr) / peak
+                values[SCHEDULE], numbers[SCHEDULE] = values[SCHEDULE] * factor, numbers[SCHEDULE] * factor
         chosen: dict[str, Any] = {**numbers, **options}
         try:
             return self.rule(**chosen, gates=gates), values
@@ -205,8 +245,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         if isinstance(value, torch.Tensor):
             if value.numel() != 1 or value.is_complex() or value.dtype == torch.bool:
                 raise BadValueError(f"{said} a number or a tensor of one, got {value.dtype} of shape {tuple(value.shape)}{where}")
-            number = float(value.detach())
-            value = value.reshape(()) if value.requires_grad else number
+            number = self._read(value)
+            value = value.reshape(()) if value.requires_grad or self._stays(value) else number
         elif isinstance(value, bool) or not hasattr(value, "__float__"):
             raise BadValueError(f"{said} a number in {allowed.allowed}, got {value!r}{where}")
         else:
@@ -214,6 +254,22 @@ class RuleOptimizer(torch.optim.Optimizer):
         if not allowed.admits(number):
             raise BadValueError(f"{said} in {allowed.allowed}, got {number!r}{where}")
         return value, number
+
+    def _stays(self, value: torch.Tensor) -> bool:
+        """Whether a hyper stays on its CUDA device, where all that it steps lies too: reading it would wait for the device."""
+        return device.on_cuda(value) and all(device.on_cuda(p) for g in getattr(self, "param_groups", ()) for p in g["params"])
+
+    def _read(self, value: torch.Tensor) -> float:
+        """The tensor's number; of one that stays on its device, the number it had when it was first seen."""
+        if not self._stays(value):
+            return float(value.detach())
+        seen: list[tuple[torch.Tensor, float]] = self.__dict__.setdefault("_read_once", [])
+        for tensor, told in seen:
+            if tensor is value:
+                return told
+        seen.append((value, float(value.detach())))
+        del seen[:-32]  # of a program that makes a new tensor for every step
+        return seen[-1][1]
 
     def _use_convention(self, group: Group, given: Iterable[str]) -> None:
         # A default that sources disagree on follows the convention, unless the user gave a value.
