@@ -155,7 +155,7 @@ def _chain(optimizer: torch.optim.Optimizer | None) -> Iterator[torch.optim.Opti
 
 
 def caught_up(optimizer: torch.optim.Optimizer) -> None:
-    """Brings rows that a sparse gradient has left behind (`sparse="dense-equivalent"`) up to date, before weights are read whole."""
+    """Brings rows that sparse gradients left behind (`sparse="dense-equivalent"`) up to date, before weights are read."""
     for inner in _chain(optimizer):
         catch_up = getattr(inner, "catch_up", None)
         if catch_up is not None:
