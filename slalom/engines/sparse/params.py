@@ -42,7 +42,7 @@ def matrix(x: torch.Tensor, dtype: torch.dtype, shape: torch.Size) -> bool:
 
 def table(settings: Settings, names: list[str], p: torch.Tensor, cell: Mapping[str, torch.Tensor]) -> NDArray[np.int64] | None:
     """Where the parameter and these states lie; None where compiled code may not step them."""
-    if torch._C._functorch.peek_interpreter_stack() is not None or torch._C._len_torch_dispatch_stack() > 0:
+    if traced():
         return None
     tensors = [p, *(cell[state_key(settings.rule, name)] for name in names)]
     if not all(matrix(x, p.dtype, p.shape) for x in tensors):
