@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.autograd.graph import increment_version
 
 from slalom.core.rule import Settings
+from slalom.engines.inside import traced
 from slalom.engines.state import state_key
 
 State = MutableMapping[str, torch.Tensor]
