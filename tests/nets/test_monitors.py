@@ -71,7 +71,7 @@ def test_gradients_and_updates():
     model(torch.randn(4, 6)).square().sum().backward()
     gradients = monitor.gradients()
     assert gradients["0.weight"] == pytest.approx(float(model[0].weight.grad.norm()))
-    weight = float(model[0].weight.norm())
+    weight = float(model[0].weight.detach().norm())
     monitor.before_step()
     optimizer.step()
     assert monitor.updates()["0.weight"].update_ratio == pytest.approx(0.1 * gradients["0.weight"] / weight, rel=1e-4)
