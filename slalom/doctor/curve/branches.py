@@ -23,8 +23,8 @@ def decide(branch: Branch, steps: int, f: Facts, found: Shape) -> tuple[Shape, b
     """The shape with what the probe says: whether it decided, and notes.
 
     Branches see the same batches, so that their difference, over the second half of the steps, is free of the batches' noise.
-    Too low a rate: a higher one wins at least 1 % of the fall so far. Too high: a tenth of it wins 5 %. Both beyond three
-    standard errors. Neither: the rate is right, and what is flat has converged.
+    Too low a rate: a higher one wins at least 1 % of the fall so far, beyond two standard errors (too high a one loses so much
+    that chance matters little). Too high: a tenth of it wins 5 %, beyond three. Neither: the rate is right, and what is flat has converged.
     """
     if f.cooled == 0:
         return found, False, ("the rate has fallen to 0, of which there is no multiple to probe",)
@@ -35,14 +35,14 @@ def decide(branch: Branch, steps: int, f: Facts, found: Shape) -> tuple[Shape, b
     base = max(f.fall, 0.05 * f.scale)
     won = []
     for times in HIGHER:
-        figure, wins = _compare(now, _losses(branch, times / f.cooled, steps), base, bound.BETTER_HIGHER, f"at {times:g} times the rate")
+        figure, wins = _compare(now, _losses(branch, times / f.cooled, steps), base, bound.BETTER_HIGHER, bound.SURE_HIGHER, f"at {times:g} times the rate")
         won.append(figure)
         if wins:
             decayed = ("the rate has decayed to {:.2g} of its highest: it may also have decayed too early".format(f.cooled),)
             notes = decayed if f.cooled <= bound.COOLED else ()
             return Shape(SLOW, TOO_LOW, (figure, *found.evidence)), True, notes
     if f.cooled > bound.COOLED:
-        figure, wins = _compare(now, _losses(branch, LOWER, steps), base, bound.WORSE_NOW, "at a tenth of the rate")
+        figure, wins = _compare(now, _losses(branch, LOWER, steps), base, bound.WORSE_NOW, bound.SURE_LOWER, "at a tenth of the rate")
         won.append(figure)
         if wins:
             return Shape(FLAT, TOO_HIGH_LATE, (figure, *found.evidence)), True, ()
@@ -60,7 +60,7 @@ def _losses(branch: Branch, factor: float, steps: int) -> Floats:
     return made
 
 
-def _compare(now: Floats, other: Floats, base: float, least: float, where: str) -> tuple[Figure, bool]:
+def _compare(now: Floats, other: Floats, base: float, least: float, errors: float, where: str) -> tuple[Figure, bool]:
     """How much lower the other branch ends, as a share of the fall so far; and whether that is enough and no noise."""
     words = f"lower than at the rate now, {where}, as a share of the fall so far"
     difference = (now - other)[len(now) // 2 :] / base
@@ -69,4 +69,4 @@ def _compare(now: Floats, other: Floats, base: float, least: float, where: str) 
     gain = float(difference.mean())
     error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
     figure = Figure("probe", gain, least, words)
-    return figure, figure.crossed and gain > bound.NOISES * error
+    return figure, figure.crossed and gain > errors * error

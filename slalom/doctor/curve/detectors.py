@@ -147,9 +147,9 @@ class Oscillation(Detector):
 class Divergence(Detector):
     """Tells when a loss is lost: not finite, above its start and staying there, or back up from what it had gained.
 
-    At once for NaN or infinity. Else by the median of the last `window` values: above the first loss by half the run's size and
-    by three times the first values' noise; or above the lowest median so far by half of what had been gained and by three
-    standard errors of the noise.
+    At once for NaN or infinity. Else by the median of the last `window` values: above the first loss by half of it and
+    by three times the first values' noise; or above the lowest median so far by half of what had been gained, beyond what the
+    noise of both allows and by a twentieth of the run's size at least.
 
     >>> Divergence().scan([1.0, 0.8, float("nan")]).step
     2
@@ -174,17 +174,18 @@ class Divergence(Detector):
         level = float(np.median(held))
         if self._first_noise is None:
             self._first_noise = min(noise(held), 0.5 * abs(self.start))
-        rise = max(bound.RISE * self._size(level) if level < self.start else bound.RISE * abs(self.start), bound.NOISES * self._first_noise)
+        rise = max(bound.RISE * abs(self.start), bound.NOISES * self._first_noise)
         if level - self.start > rise:
             words = "level above the first loss"
             return Verdict(DIVERGES, self.n - 1, (Figure("rise", level - self.start, rise, words),))
         if level < self._lowest:
             self._lowest = level
             return None
-        error = bound.NOISES * 1.25 * noise(held) / math.sqrt(self.window)  # 1.25: a median's error over a mean's
-        most = max(bound.CLIMB * (self.start - self._lowest), 0.0) + error
+        # Twice: the lowest of many levels errs downwards as this one may upwards. 1.25: a median's error over a mean's.
+        error = 2 * bound.NOISES * 1.25 * noise(held) / math.sqrt(self.window)
+        most = max(bound.CLIMB * (self.start - self._lowest) + error, bound.AMPLITUDE * self._size(self._lowest))
         climb = level - self._lowest
-        if climb > most and climb > 0:
+        if climb > most:
             words = "level above its lowest so far"
             return Verdict(DIVERGES, self.n - 1, (Figure("climb", climb, most, words),))
         return None

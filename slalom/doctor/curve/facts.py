@@ -17,7 +17,7 @@ LAST = 0.2  # the end that the final level is taken over
 class Facts:
     """`start`: the first value, before any update (of epochs: the first one's). `end`: median of the last fifth. `fall`: from
     start to end. `scale`: the run's own size, the larger of |start| and the fall. `peak`: the highest level early on; `above`, `above_late`: the
-    shares of the run, and of its last third, spent above the start. `noise`: sd from value to value at the end. `late`: trend of the last third, a value;
+    shares of the run, and of its last fifth, spent above the start. `noise`: sd from value to value at the end. `late`: trend of the last third, a value;
     `pace`: its slope over the mean slope since the start, per unit of learning rate, with its interval.
     """
 
@@ -62,7 +62,7 @@ def facts(y: Floats, lr: Floats | None) -> Facts:
     # Noise of the first value: it cannot be told from one, and grows with the loss as a rule; the quieter of two ends is near.
     quiet = min(noise(y[: max(8, n // 10)]), noise(last))
     return Facts(
-        n, start, end, fall, max(abs(start), abs(fall)), float(early.max()), float(np.mean(levels > start)), float(np.mean(levels[-max(1, len(levels) // 3) :] > start)), float(levels.min()),
+        n, start, end, fall, max(abs(start), abs(fall)), float(early.max()), float(np.mean(levels > start)), float(np.mean(levels[-max(1, round(LAST * len(levels))) :] > start)), float(levels.min()),
         noise(last), min(quiet, 0.5 * abs(start)), drift, Trend(pace.slope * by, *ends), trend(y),
         Trend(drift.slope * share, *shares), swing(late), 1.0 if lr is None else float(lr[-1] / lr.max()),
         n / len(levels),

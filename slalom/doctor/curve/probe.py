@@ -82,7 +82,8 @@ class Probe:
                 loss.backward()  # type: ignore[no-untyped-call]
                 return loss
 
-            losses[k] = float(optimizer.step(closure))  # type: ignore[arg-type]
+            before: Any = optimizer.step(closure)  # type: ignore[arg-type]
+            losses[k] = float(before.detach() if isinstance(before, Tensor) else before)
             if not np.isfinite(losses[k]):
                 losses[k] = np.nan
                 break

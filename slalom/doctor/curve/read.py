@@ -18,7 +18,7 @@ from slalom.doctor.curve.shapes import REMEDIES, Shape, broken, hump, oscillates
 from slalom.doctor.curve.statistics import block_means, noise
 from slalom.doctor.curve.values import Floats, losses, rates
 
-PROBE_STEPS = 40
+PROBE_STEPS = 60
 
 
 def read_curve(
@@ -39,7 +39,7 @@ def read_curve(
     now, or converged, or stuck at too low a rate: open without a probe); slow throughout (rate too low); oscillates around a
     level; diverges (or is not finite anywhere); healthy. All thresholds are shares of the run's own start, fall and noise.
 
-    `probe`: `(model, data, optimizer)` or `(model, data, optimizer, loss)`, see `Probe`; copies train `probe_steps` steps (40)
+    `probe`: `(model, data, optimizer)` or `(model, data, optimizer, loss)`, see `Probe`; copies train `probe_steps` steps (60)
     from where the run stands, at its rate, a tenth, 3 and 10 times it (of its highest rate, where `lr` says that it has
     decayed), on the same batches; nothing of yours is changed. Or a callable `probe(factor, steps) -> losses`, always from
     the same point and on the same batches.

@@ -80,9 +80,14 @@ def steady(f: Facts) -> Shape:
     """Slow throughout, flat after a fall, or healthy: by the losses alone."""
     quiet = bound.NOISES * max(f.noise, f.start_noise) / math.sqrt(max(4, 0.2 * f.n))
     moved = Figure("fall", f.fall, quiet + bound.NOISES * f.start_noise, "fall since the start, against its noise")
-    if not moved.crossed and f.whole.high >= 0:
-        note = "it has not moved at all: look also whether the parameters are trained, and whether units are dead"
-        return Shape(SLOW, TOO_LOW, (moved,), notes=(note,))
+    if not moved.crossed:
+        still = Figure("most", f.fall + quiet, bound.UNMOVED * abs(f.start), "fall since the start, at most")
+        if not still.crossed:
+            note = "it has hardly moved: look also whether the parameters are trained, and whether units are dead"
+            return Shape(SLOW, TOO_LOW, (moved, still), notes=(note,))
+        if f.whole.high >= 0:
+            note = "the noise hides whether it has fallen; give more losses"
+            return Shape(FLAT, None, (moved, still), (HEALTHY, TOO_LOW), (note,))
     pace = Figure("pace", f.pace.slope, bound.PACE, "late pace over the mean pace, for the same learning rate")
     fallen = Figure("fallen", f.fall / abs(f.start) if f.start else 1.0, bound.FALLEN, "fall as a share of the start")
     if pace.crossed and f.pace.low > 0 and not fallen.crossed:
