@@ -1,4 +1,4 @@
-"""Reading loss curves: 216 labelled runs, a confusion matrix."""
+"""Reading loss curves: 216 labelled runs, confusion matrices."""
 
 from benchmarks.curves.study import main
 

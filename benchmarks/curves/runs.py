@@ -2,7 +2,7 @@
 
 The best rate of a (task, rule, schedule) has the least loss on the whole training part in the end, over half decades and three
 seeds that no labelled run uses. A run's branches go on from where it ended, on the same batches: at the same rate, a tenth of it,
-and 3 and 10 times the highest rate. Their losses are what a probe would see; where they end is part of the truth.
+and 3 and 10 times the highest rate. Their first steps are what a probe would see; where they end is part of the truth.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ STEPS, AFTER, BATCH, FINAL = 300, 100, 32, 0.01  # steps of a run, of a branch; 
 EVERY = 20  # the loss on the whole training part is taken every so many steps
 LAST = 3  # the last so many of these, averaged, are a run's end: one alone may have caught a swing
 LAST_OF_BRANCH = 2
+PROBE, LOOKS = 60, 5  # steps of a probe; in its second half the loss is taken every so many
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Task:
 @dataclass(frozen=True)
 class Run:
     """One run: `loss` and `lr` of its steps, the same on the whole training part at its start and its end, that of the best rate;
-    `branches`: losses of the steps after it, `ends`: the loss on the whole training part at their end.
+    `branches`: the loss on the whole training part as a probe takes it, `ends`: at a branch's end.
     """
 
     task: str
@@ -142,7 +143,8 @@ def _runs(task: Task, data: Data, decay: bool, seeds: Sequence[int]) -> list[Run
     for way, factor in ways.items():
         branch = Training(task, data, lanes(lambda _, to=float(factor): to), STEPS)  # type: ignore[misc]
         branch.lanes.load_state_dict(state)
-        after[way] = branch.run(AFTER)
+        branch.run(PROBE // 2, PROBE // 2)
+        after[way] = branch.run(PROBE - PROBE // 2, LOOKS)[1], branch.run(AFTER - PROBE)[1]
     return [
         Run(
             task.name, name, decay, share, seed, losses[:, k], best[name][0] * share * factors, float(initial[k]),

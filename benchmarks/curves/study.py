@@ -8,6 +8,11 @@ seeds. The right answer is what one should do with the learning rate, from how t
 - x 1: keep it; but lower it, where 100 steps more at a tenth end 5 % of the drop below as many at the same rate.
 
 Read once from the losses and rates alone, and once with a probe of 60 steps, whose branches are lanes too.
+
+Thresholds were set on six other tasks (moons, wine, a noisy sine, a teacher, breast_cancer, zipf). A first run on the tasks below,
+seeds 0 to 3, gave 94 % right with the probe, but 12 % of healthy runs called faulty: the probe then measured the losses of its own
+steps, where a smaller rate looks better than it is. It was changed, on the six, and three thresholds made stricter; these are
+other seeds.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.curves.runs import Run, Task, labelled_runs
+from benchmarks.curves.runs import PROBE, Run, Task, labelled_runs
 from slalom.data import load
 from slalom.doctor import Reading, read_curve
 from slalom.race.environment import environment
@@ -30,12 +35,12 @@ TASKS = (
     Task("diabetes", lambda: load("diabetes"), "mlp:32:relu"),
     Task("spirals", lambda: load("spirals"), "mlp:64,32:tanh"),
 )
-SEEDS = (0, 1, 2, 3)
+SEEDS = (4, 5, 6, 7)
 GOOD = 0.05  # of the best's drop
 KEEP, RAISE, LOWER, OPEN = "keep", "raise", "lower", "open"
 CALLS: dict[str | None, str] = {
-    "healthy": KEEP, "lr_too_low": RAISE, "lr_too_high": LOWER, "lr_too_high_late": LOWER, "oscillation": LOWER, "divergence": LOWER,
-    None: OPEN,
+    "healthy": KEEP, "lr_too_low": RAISE, "lr_too_high": LOWER, "lr_too_high_late": LOWER, "oscillation": LOWER,
+    "divergence": LOWER, None: OPEN,
 }  # fmt: skip
 
 
@@ -56,7 +61,8 @@ def probe(run: Run) -> Any:
 
     def branch(factor: float, steps: int) -> np.ndarray:
         way = {1.0: "now", 0.1: "lower"}.get(factor) or f"higher {factor * cooled:.0f}"
-        return run.branches[way][:steps]
+        assert steps == PROBE
+        return run.branches[way]
 
     return branch
 
@@ -108,7 +114,8 @@ def main() -> None:
     made = time.perf_counter() - begin
     alone = [read_curve(run.loss, run.lr) for run in runs]
     probed = [read_curve(run.loss, run.lr, probe=probe(run)) for run in runs]
-    print(f"labels that the truth changed: {sum(label(r) != {0.01: RAISE, 1.0: KEEP, 100.0: LOWER}[r.share] for r in runs)} of {len(runs)}\n")
+    changed = sum(label(run) != {0.01: RAISE, 1.0: KEEP, 100.0: LOWER}[run.share] for run in runs)
+    print(f"labels that the truth changed: {changed} of {len(runs)}\n")
     table("losses and rates alone", runs, alone)
     table("with the probe", runs, probed)
     shapes(runs, probed)

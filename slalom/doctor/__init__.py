@@ -13,4 +13,15 @@ from slalom.doctor.curve import (
     read_curve,
 )
 
-__all__ = ["SHAPES", "Convergence", "Detector", "Divergence", "Figure", "Oscillation", "Probe", "Reading", "Verdict", "read_curve"]
+__all__ = [
+    "SHAPES",
+    "Convergence",
+    "Detector",
+    "Divergence",
+    "Figure",
+    "Oscillation",
+    "Probe",
+    "Reading",
+    "Verdict",
+    "read_curve",
+]

@@ -5,4 +5,15 @@ from slalom.doctor.curve.probe import Probe
 from slalom.doctor.curve.read import read_curve
 from slalom.doctor.curve.record import SHAPES, Figure, Reading, Verdict
 
-__all__ = ["SHAPES", "Convergence", "Detector", "Divergence", "Figure", "Oscillation", "Probe", "Reading", "Verdict", "read_curve"]
+__all__ = [
+    "SHAPES",
+    "Convergence",
+    "Detector",
+    "Divergence",
+    "Figure",
+    "Oscillation",
+    "Probe",
+    "Reading",
+    "Verdict",
+    "read_curve",
+]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slalom.doctor.curve.statistics import Swing, Trend, block_means, noise, swing, trend
+from slalom.doctor.curve.statistics import Trend, block_means, noise, trend
 from slalom.doctor.curve.values import Floats
 
 EARLY, LATE = 0.1, 1 / 3  # shares of the run: its beginning, and the end that trends and swings are measured on
@@ -16,9 +16,11 @@ LAST = 0.2  # the end that the final level is taken over
 @dataclass(frozen=True)
 class Facts:
     """`start`: the first value, before any update (of epochs: the first one's). `end`: median of the last fifth. `fall`: from
-    start to end. `scale`: the run's own size, the larger of |start| and the fall. `peak`: the highest level early on; `above`, `above_late`: the
-    shares of the run, and of its last fifth, spent above the start. `noise`: sd from value to value at the end. `late`: trend of the last third, a value;
-    `pace`: its slope over the mean slope since the start, per unit of learning rate, with its interval.
+    start to end. `scale`: the run's own size, the larger of |start| and the fall. `peak`: the highest level early on;
+    `lowest`: of all levels, which are means of blocks of `block` values. `above`, `above_late`: shares of the run, and of its
+    last fifth, above the start. `noise`: sd from value to value at the end; `start_noise`: of the first value. `whole`: trend
+    of the run. `pace`: the last third's slope over the mean slope since the start, both per unit of learning rate.
+    `late_share`: fall within the last third, as a share of the fall. `cooled`: the last learning rate as a share of the highest.
     """
 
     n: int
@@ -32,11 +34,9 @@ class Facts:
     lowest: float
     noise: float
     start_noise: float
-    late: Trend
     pace: Trend
     whole: Trend
     late_share: Trend
-    swing: Swing
     cooled: float
     block: float
 
@@ -48,8 +48,8 @@ def facts(y: Floats, lr: Floats | None) -> Facts:
     start, end = float(y[0]), float(np.median(last))
     fall = start - end
     levels, _ = block_means(y[1:], max(5, min(30, n // 5)))
-    early = levels[: max(1, round(EARLY * len(levels)))]
-    late = y[-max(6, round(LATE * n)) :]
+    early, last_levels = levels[: max(1, round(EARLY * len(levels)))], levels[-max(1, round(LAST * len(levels))) :]
+    late = tail(y)
     dose = np.arange(n, dtype=np.float64) if lr is None else np.concatenate([[0.0], np.cumsum(lr)[:-1]]) / lr.max()
     along = dose[-len(late) :]
     pace = trend(late, along)
@@ -62,8 +62,13 @@ def facts(y: Floats, lr: Floats | None) -> Facts:
     # Noise of the first value: it cannot be told from one, and grows with the loss as a rule; the quieter of two ends is near.
     quiet = min(noise(y[: max(8, n // 10)]), noise(last))
     return Facts(
-        n, start, end, fall, max(abs(start), abs(fall)), float(early.max()), float(np.mean(levels > start)), float(np.mean(levels[-max(1, round(LAST * len(levels))) :] > start)), float(levels.min()),
-        noise(last), min(quiet, 0.5 * abs(start)), drift, Trend(pace.slope * by, *ends), trend(y),
-        Trend(drift.slope * share, *shares), swing(late), 1.0 if lr is None else float(lr[-1] / lr.max()),
-        n / len(levels),
+        n, start, end, fall, max(abs(start), abs(fall)), float(early.max()), float(np.mean(levels > start)),
+        float(np.mean(last_levels > start)), float(levels.min()), noise(last), min(quiet, 0.5 * abs(start)),
+        Trend(pace.slope * by, *ends), trend(y), Trend(drift.slope * share, *shares),
+        1.0 if lr is None else float(lr[-1] / lr.max()), n / len(levels),
     )  # fmt: skip
+
+
+def tail(y: Floats) -> Floats:
+    """The last third."""
+    return y[-max(6, round(LATE * len(y))) :]

@@ -11,10 +11,10 @@ from slalom.core.errors import BadValueError
 from slalom.doctor.curve import thresholds as bound
 from slalom.doctor.curve.branches import decide
 from slalom.doctor.curve.detectors import not_finite
-from slalom.doctor.curve.facts import LATE, facts
+from slalom.doctor.curve.facts import facts, tail
 from slalom.doctor.curve.probe import Probe
 from slalom.doctor.curve.record import DIVERGES, Reading
-from slalom.doctor.curve.shapes import REMEDIES, Shape, broken, hump, oscillates, recovered, steady
+from slalom.doctor.curve.shapes import Shape, broken, hump, oscillates, recovered, steady
 from slalom.doctor.curve.statistics import block_means, noise
 from slalom.doctor.curve.values import Floats, losses, rates
 
@@ -35,14 +35,15 @@ def read_curve(
     an array or a tensor. `lr`: the learning rate, one number or one a value; with it a curve that flattens since its rate
     decays is not taken for one that has learnt all. `val`: validation losses, in their own rhythm; what they say is a note.
 
-    Shapes (`slalom.doctor.SHAPES`): it rises at the start and stays up (initial rate too high); falls fast, then flat (rate too high by
-    now, or converged, or stuck at too low a rate: open without a probe); slow throughout (rate too low); oscillates around a
-    level; diverges (or is not finite anywhere); healthy. All thresholds are shares of the run's own start, fall and noise.
+    Shapes (`slalom.doctor.SHAPES`): it rises at the start and stays up (initial rate too high); falls fast, then flat (rate too
+    high by now, or converged, or stuck at too low a rate: open without a probe); slow throughout (rate too low); oscillates
+    around a level; diverges (or is not finite somewhere); healthy. All thresholds are shares of the run's own start, fall
+    and noise.
 
     `probe`: `(model, data, optimizer)` or `(model, data, optimizer, loss)`, see `Probe`; copies train `probe_steps` steps (60)
     from where the run stands, at its rate, a tenth, 3 and 10 times it (of its highest rate, where `lr` says that it has
     decayed), on the same batches; nothing of yours is changed. Or a callable `probe(factor, steps) -> losses`, always from
-    the same point and on the same batches.
+    the same point and on the same batches: a few training losses, late in these steps, to compare one by one.
 
     Returns a `Reading`: shape, cause, evidence, remedy, `.open`, `.to_dict()`; printing it reads well. Raises `BadDataError`
     for too few values, `BadValueError` for what is no row of numbers.
@@ -52,8 +53,8 @@ def read_curve(
     >>> noise = np.random.default_rng(0).normal(0, 0.02, 200)
     >>> print(read_curve(2.3 - 0.002 * t + noise))
     slow throughout (lr_too_low), from 200 losses
-      late pace over the mean pace, for the same learning rate: 1.11 (threshold 0.4)
-      fall as a share of the start: 0.154 (threshold 0.75)
+      late pace over the mean pace, for the same learning rate: 1.15 (threshold 0.4)
+      fall as a share of the start: 0.158 (threshold 0.75)
       remedy: the learning rate is too low: raise it 3 to 10 times; slalom.range_test finds how far
     >>> read_curve([2.3, 2.1, float("nan")]).shape
     'divergence'
@@ -69,7 +70,7 @@ def read_curve(
         first = int(bad[0])
         return _reading(Shape(DIVERGES, DIVERGES, (not_finite(first),)), len(y), notes)
     f = facts(y, along)
-    found = broken(f) or oscillates(f, y[-max(6, round(LATE * len(y))) :])
+    found = broken(f) or oscillates(f, tail(y))
     if found is not None:
         return _reading(found, len(y), notes)
     found = steady(f)
@@ -92,7 +93,8 @@ def _branch(probe: Any) -> Callable[[float, int], Any] | None:
     if isinstance(probe, tuple) and len(probe) in (3, 4):
         return Probe(*probe[:3], **({"loss": probe[3]} if len(probe) == 4 else {}))
     raise BadValueError(
-        f"probe must be (model, data, optimizer), (model, data, optimizer, loss), a Probe, or a callable(factor, steps), got {probe!r}"
+        "probe must be (model, data, optimizer), (model, data, optimizer, loss), a Probe, or a callable(factor, steps), got "
+        f"{probe!r}"
     )
 
 
@@ -107,7 +109,7 @@ def _validation(v: Floats) -> tuple[str, ...]:
     climb, fall = float(levels[-1] - levels[k]), float(max(v[0], levels[0]) - levels[k])
     if climb > max(bound.OVERFIT * fall, 2 * bound.NOISES * noise(v) / per_block**0.5) and k < len(levels) - 1:
         return (
-            f"the validation loss has risen by {climb:.3g} since its lowest, around value {middles[k]:.0f}, while the training loss "
-            "is what is read here: overfitting; keep the weights from there, or regularise",
+            f"the validation loss has risen by {climb:.3g} since its lowest, around value {middles[k]:.0f}: overfitting, "
+            "which the training loss does not show; keep the weights from there, or regularise",
         )
     return ()

@@ -50,8 +50,8 @@ class Reading:
 
     `shape`: one of `slalom.doctor.SHAPES`. `cause`: what the learning rate is, as the doctor's labels have it: "healthy",
     "lr_too_high", "lr_too_high_late", "lr_too_low", "oscillation", "divergence"; None while it is open, and then `candidates` are
-    what it may be. `evidence`: figures, each with its threshold. `remedy`: what to do, in words. `probed`: whether a probe decided.
-    `values`: how many were read. `notes`: what else the person should know.
+    what it may be. `evidence`: figures, each with its threshold. `remedy`: what to do, in words. `probed`: whether a probe was
+    asked. `values`: how many were read. `notes`: what else the person should know.
     """
 
     shape: str

@@ -18,10 +18,13 @@ REMEDIES = {
     TOO_HIGH_LATE: "the learning rate is too high by now: go on with a tenth of it, or train with a decay (cosine, steps)",
     TOO_LOW: "the learning rate is too low: raise it 3 to 10 times; slalom.range_test finds how far",
     OSCILLATES: "lower the learning rate 3 to 10 times, or the momentum; a larger batch if batches are tiny",
-    DIVERGES: "go back to before it rose, or start again, with a tenth of the learning rate; then clip gradients and look at the data",
+    DIVERGES: "go back to before it rose, or start again, with a tenth of the learning rate; or clip gradients; look at the data",
     HEALTHY: "nothing to mend",
 }
-OPEN = "losses alone do not tell these apart: hand in probe=(model, data, optimizer), or go on for a few steps at a tenth and at 3 times the rate"
+OPEN = (
+    "losses alone do not tell these apart: hand in probe=(model, data, optimizer), or go on for a few dozen steps at a tenth and "
+    "at 3 times the rate"
+)
 
 
 @dataclass(frozen=True)

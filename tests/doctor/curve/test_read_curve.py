@@ -109,7 +109,7 @@ def test_validation_that_rises_is_noted():
     seen = read_curve(CASES["still falling"][0], val=val)
     assert seen.cause == "healthy"
     assert "overfitting" in seen.notes[-1]
-    assert not read_curve(CASES["still falling"][0], val=np.linspace(2, 0.8, 30)).notes == seen.notes
+    assert "overfitting" not in str(read_curve(CASES["still falling"][0], val=np.linspace(2, 0.8, 30)))
     assert "not finite from value 3" in read_curve(FALL, val=[1, 1, 1, math.nan] * 3).notes[-1]
 
 

@@ -9,14 +9,14 @@ from slalom.doctor import Divergence, Probe, read_curve
 
 @pytest.fixture(scope="module")
 def runs():
-    data = slalom.data.load("wine")
+    data = slalom.data.load("moons")
     x, y = data.train.x, data.train.y
     rates = [3e-4, 0.03, 3.0]
     lanes = slalom.Lanes(
         slalom.nets.build("mlp:16:tanh", data), slalom.lanes_of("adam", lr=rates, seed=3), loss="cross_entropy", example=(x, y)
     )
     g = torch.Generator().manual_seed(0)
-    losses = lanes.epoch(x, y, [torch.randint(len(x), (16,), generator=g) for _ in range(120)])[0]
+    losses = lanes.epoch(x, y, [torch.randint(len(x), (32,), generator=g) for _ in range(150)])[0]
     return data, lanes, rates, losses
 
 
@@ -26,7 +26,9 @@ def test_rates_are_told_apart(runs):
     def read(lane):
         net = lanes.module(lane)
         return read_curve(
-            losses[:, lane], rates[lane], probe=Probe(net, (data.train.x, data.train.y), torch.optim.Adam(net.parameters(), rates[lane]))
+            losses[:, lane],
+            rates[lane],
+            probe=Probe(net, (data.train.x, data.train.y), torch.optim.Adam(net.parameters(), rates[lane])),
         )
 
     low, right, high = map(read, range(3))
