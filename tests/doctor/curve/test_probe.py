@@ -1,6 +1,7 @@
 """The probe: it goes on as the run itself would, leaves everything to the bit, and decides what losses cannot."""
 
 import copy
+import json
 import random
 
 import numpy as np
@@ -123,6 +124,8 @@ def test_nothing_is_changed_to_the_bit():
     assert not np.array_equal(first, probe(0.1, 20))
     assert all(torch.equal(a, b) for a, b in zip(before, everything(), strict=True))
     assert random.getstate() == python
+    torch.rand(5)
+    assert np.array_equal(first, probe(1.0, 20))  # wherever the caller's own random numbers are by now
     assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
 
 
@@ -130,7 +133,9 @@ def test_what_diverges_is_nan_from_there():
     losses, probe = trained(0.03)
     assert np.isfinite(probe(1.0, 20)).all()
     assert np.isnan(probe(1e9, 20)[-1])
-    assert read_curve(losses, 0.03, probe=lambda f, n: probe(f, n) if f == 1 else np.full(6, np.nan)).cause == "healthy"
+    seen = read_curve(losses, 0.03, probe=lambda f, n: probe(f, n) if f == 1 else np.full(6, np.nan))
+    assert seen.cause == "healthy"
+    assert [f["value"] for f in json.loads(json.dumps(seen.to_dict(), allow_nan=False))["evidence"][-3:]] == [None] * 3
 
 
 def test_a_run_that_cannot_go_on_is_too_high():
