@@ -1,14 +1,19 @@
-"""Runs the parts named on the command line, or all: `python -m benchmarks race`."""
+"""Runs the parts named on the command line, or all: `python -m benchmarks race`, or `... optimizers --device cuda`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 
-PARTS = ("race", "optimizers", "curves")
+PARTS = ("race", "optimizers", "lanes", "range", "sparse", "curves")
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help=f"of {', '.join(PARTS)}; all when none is named")
-    for part in parser.parse_args().parts or PARTS:
-        importlib.import_module(f"benchmarks.{part}").main()
+    parser.add_argument("--device", default="cpu", help="of the part `optimizers`, which then runs alone: cpu or cuda")
+    given = parser.parse_args()
+    if given.device != "cpu" and (given.parts or PARTS) != ["optimizers"]:
+        parser.error(f"--device {given.device} is for `optimizers` alone; the other parts run on the processor")
+    for part in given.parts or PARTS:
+        run = importlib.import_module(f"benchmarks.{part}").main
+        run(given.device) if part == "optimizers" else run()

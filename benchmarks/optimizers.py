@@ -1,4 +1,7 @@
-"""Every optimizer's step on the CPU: ours, torch's best and torch's default path, against the machine's copy bandwidth.
+"""Every optimizer's step on one device: ours, torch's best and torch's default path, against the device's copy bandwidth.
+
+`python -m benchmarks optimizers` measures the processor, `--device cuda` a GPU, on which times are taken between two events of
+the stream, and steps are also captured into a CUDA graph ("in a graph": torch's with capturable=True, where it has that).
 
 For each rule and each size: median milliseconds of a step over interleaved repeats, with the quartiles' distance as the spread.
 Bytes are the least a step can move: parameter read and written, gradient read, each state read and written, which is 12 + 8 a
@@ -16,51 +19,58 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 import slalom.optim
+from benchmarks.clock import described, in_a_graph, milliseconds
 from slalom.race.environment import environment
 
 SMALL = [2_064] * 160
 SIZES = {"16.8 M in 32": [524_288] * 32, "0.33 M in 160": SMALL, "0.33 M in 160, in a row": SMALL, "64 M in 1": [64_000_000]}
 REPEATS = {"16.8 M in 32": 7, "0.33 M in 160": 60, "0.33 M in 160, in a row": 15, "64 M in 1": 3}
+ON_A_GPU = {"16.8 M in 32, in a graph": SIZES["16.8 M in 32"], "0.33 M in 160, in a graph": SMALL}
+REPEATS_ON_A_GPU = 50
 ROW = {"0.33 M in 160, in a row": 20}  # steps at a time: nothing else has passed through the caches since the one before
 RULES = [n for n in slalom.optim.__all__ if isinstance(c := getattr(slalom.optim, n), type) and hasattr(c, "rule")]
 TWIN_OF = {"Momentum": ("SGD", {"momentum": 0.9}), "NAG": ("SGD", {"momentum": 0.9, "nesterov": True})}
 PATHS: dict[str, dict[str, Any]] = {"default": {}, "foreach": {"foreach": True}, "fused": {"fused": True}}  # default: loop
 FIRST = """
 import time, torch, slalom.optim
-params = [torch.nn.Parameter(torch.zeros(16)) for _ in range({tensors})]
+params = [torch.nn.Parameter(torch.zeros(16, device={device!r})) for _ in range({tensors})]
 for p in params:
-    p.grad = torch.zeros(16)
+    p.grad = torch.zeros_like(p)
+wait = torch.cuda.synchronize if params[0].is_cuda else lambda: None
+wait()
 optimizer = slalom.optim.{name}(params)
 begin = time.perf_counter()
 optimizer.step()
+wait()
 print(time.perf_counter() - begin)
 """
 
 
-def parameters(sizes: list[int]) -> list[torch.nn.Parameter]:
+def parameters(sizes: list[int], device: str) -> list[torch.nn.Parameter]:
     """Parameters with gradients, all memory touched."""
-    made = [torch.nn.Parameter(torch.rand(n)) for n in sizes]
+    made = [torch.nn.Parameter(torch.rand(n, device=device)) for n in sizes]
     for p in made:
         p.grad = torch.rand_like(p)
     return made
 
 
-def steppers(name: str, sizes: list[int]) -> dict[str, Callable[[], Any]]:
+def steppers(name: str, sizes: list[int], device: str, graph: bool) -> dict[str, Callable[[], Any]]:
     """Ours and torch's paths, on the same parameters, each with its own states; paths that torch does not have are left out."""
-    params = parameters(sizes)
-    made: dict[str, Callable[[], Any]] = {"ours": getattr(slalom.optim, name)(params).step}
+    params = parameters(sizes, device)
+    ours = getattr(slalom.optim, name)(params).step
+    made: dict[str, Callable[[], Any]] = {"ours": in_a_graph(ours) if graph else ours}
     twin, options = TWIN_OF.get(name, (name, {}))
     cls = getattr(torch.optim, twin, None)
     for path, how in PATHS.items() if cls is not None else ():
         try:
-            made[path] = cls(params, **options, **how).step
+            step = cls(params, **options, **how, **({"capturable": True} if graph else {})).step
+            made[path] = in_a_graph(step) if graph else step
         except (TypeError, RuntimeError):
             continue
     return made
@@ -72,23 +82,25 @@ def states(name: str) -> int:
     return sum(settings.options[s.window] if s.window else 1 for s in settings.states.values() if not s.scalar)
 
 
-def measure(name: str, size: str) -> dict[str, tuple[float, float, float]]:
+def repeats(size: str, device: str) -> int:
+    """How often a step of that size is timed."""
+    return REPEATS[size] if device == "cpu" else REPEATS_ON_A_GPU
+
+
+def measure(name: str, size: str, device: str) -> dict[str, tuple[float, float, float]]:
     """Median, spread and least, in ms, of ours, each of torch's paths and a copy."""
-    sizes = SIZES[size]
-    run = steppers(name, sizes)
-    source, target = torch.rand(sum(sizes)), torch.zeros(sum(sizes))
+    sizes = (SIZES | ON_A_GPU)[size]
+    run = steppers(name, sizes, device, size in ON_A_GPU)
+    source, target = torch.rand(sum(sizes), device=device), torch.zeros(sum(sizes), device=device)
     run["copy"] = lambda: target.copy_(source)
     for call in run.values():
         call()
         call()
     times: dict[str, list[float]] = {k: [] for k in run}
     row = ROW.get(size, 1)
-    for _ in range(REPEATS[size]):
+    for _ in range(repeats(size, device)):
         for k, call in run.items():
-            begin = time.perf_counter()
-            for _ in range(row):
-                call()
-            times[k].append((time.perf_counter() - begin) * 1e3 / row)
+            times[k].append(milliseconds(call, row, device))
     found = {}
     for k, seconds in times.items():
         low, middle, high = statistics.quantiles(seconds, n=4, method="inclusive")
@@ -96,9 +108,9 @@ def measure(name: str, size: str) -> dict[str, tuple[float, float, float]]:
     return found
 
 
-def first_step(name: str, tensors: int, store: str) -> float:
+def first_step(name: str, tensors: int, store: str, device: str) -> float:
     """Milliseconds of the first step of a fresh process."""
-    code = FIRST.format(name=name, tensors=tensors)
+    code = FIRST.format(name=name, tensors=tensors, device=device)
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "XDG_CACHE_HOME": store}, capture_output=True, text=True, check=True
     )
@@ -109,17 +121,17 @@ def shown(times: tuple[float, float, float]) -> str:
     return f"{times[0]:.3f} ± {times[1]:.3f}"
 
 
-def table(size: str) -> None:
+def table(size: str, device: str) -> None:
     """Prints every rule at one size."""
-    print(f"{size} tensors, float32; ms, median ± quartile distance of {REPEATS[size]} interleaved steps")
+    print(f"{size} tensors, float32; ms, median ± quartile distance of {repeats(size, device)} interleaved steps")
     head = f"{'rule':18}{'ours':>18}{'torch best':>27}{'torch default':>19}"
     print(f"{head}{'best/ours':>11}{'by least':>10}{'copy GB/s':>11}{'of copy':>9}")
     for name in RULES:
-        if states(name) > 8 and sum(SIZES[size]) > 1e6:
+        if states(name) > 8 and (size in ON_A_GPU or sum(SIZES[size]) > 1e6):
             print(f"{name:18}  (left out: {states(name)} states, eager path)")
             continue
-        found = measure(name, size)
-        elements = sum(SIZES[size])
+        found = measure(name, size, device)
+        elements = sum((SIZES | ON_A_GPU)[size])
         copy = 8 * elements / found["copy"][0] / 1e6
         rate = (12 + 8 * states(name)) * elements / found["ours"][0] / 1e6
         paths = {k: v for k, v in found.items() if k in PATHS}
@@ -132,17 +144,21 @@ def table(size: str) -> None:
             ratio = f"{paths[best][0] / found['ours'][0]:10.2f}x{least / found['ours'][2]:9.2f}x"
         print(f"{line}{ratio}{copy:11.1f}{rate / copy:9.2f}", flush=True)
         gc.collect()
+        if device != "cpu":
+            torch.cuda.empty_cache()
     print()
 
 
-def main() -> None:
+def main(device: str = "cpu") -> None:
     told = environment()
     print("; ".join(f"{k} {told[k]}" for k in ("date", "slalom", "torch", "python", "processor", "cores", "threads")))
     print("load when it began, over 1, 5, 15 minutes: " + " ".join(f"{x:.2f}" for x in os.getloadavg()) + "\n")
-    for size in SIZES:
-        table(size)
+    if device != "cpu":
+        print(described(device) + "\n")
+    for size in SIZES if device == "cpu" else SIZES | ON_A_GPU:
+        table(size, device)
     print("first step of a fresh process, 160 tensors, ms: with an empty store of kernels, with a filled one")
     for name in RULES:
         with tempfile.TemporaryDirectory() as store:
-            times = [first_step(name, 160, store) for _ in range(2)]
+            times = [first_step(name, 160, store, device) for _ in range(2)]
         print(f"{name:18}" + "".join(f"{t:10.1f}" for t in times), flush=True)

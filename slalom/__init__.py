@@ -15,6 +15,7 @@ from slalom.race import load, race, resume
 if TYPE_CHECKING:
     from slalom import data, doctor, nets, optim, report, rules, schedules, testing
     from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
+    from slalom.race.range import range_test
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "nets",
     "optim",
     "race",
+    "range_test",
     "report",
     "resume",
     "rules",
@@ -48,6 +50,8 @@ def __getattr__(name: str) -> Any:
     if name in _LANES:
         importlib.import_module("slalom.rules")  # so that lanes_of("adam") finds its rule
         return getattr(importlib.import_module("slalom.engines.lanes"), name)
+    if name == "range_test":
+        return importlib.import_module("slalom.race.range").range_test
     if name in _ROOMS:
         return importlib.import_module(f"slalom.{name}")
     raise AttributeError(f"module 'slalom' has no attribute {name!r}")

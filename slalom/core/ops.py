@@ -34,8 +34,8 @@ def absolute(x: Value) -> Value:
 
 
 def sign(x: Value) -> Value:
-    """-1, 0 or 1 (torch.sign turns NaN into 0; the engines notice a NaN gradient before a rule sees it)."""
-    return torch.sign(x) if _is_tensor(x) else np.sign(x)
+    """-1, 0 or 1; NaN stays NaN (torch.sign makes it 0, and a broken gradient would go unnoticed)."""
+    return torch.where(torch.isnan(x), x, torch.sign(x)) if _is_tensor(x) else np.sign(x)
 
 
 def maximum(a: Value, b: Value) -> Value:

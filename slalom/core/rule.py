@@ -74,11 +74,15 @@ class Choice:
     """An option fixed for a program: one of a few values, the first being the default (`bool`, `str` or `int`).
 
     `needs`: the switch or gated hyper without which another value than the default would do nothing; that is an error.
+    `only_with`: the same without the error, where the value may rightly be given in advance. `excludes`: the hyper that
+    must be 0 beside another value than the default.
     """
 
     values: tuple[Any, ...]
     doc: str = ""
     needs: str | None = None
+    only_with: str | None = None
+    excludes: str | None = None
 
     @property
     def default(self) -> Any:
@@ -94,9 +98,11 @@ class Choice:
         return any(type(value) is type(v) and value == v for v in self.values)
 
 
-def switch(default: bool, doc: str = "", needs: str | None = None) -> Choice:
+def switch(
+    default: bool, doc: str = "", needs: str | None = None, only_with: str | None = None, excludes: str | None = None
+) -> Choice:
     """An option that is on or off."""
-    return Choice((default, not default), doc, needs)
+    return Choice((default, not default), doc, needs, only_with, excludes)
 
 
 @dataclass(frozen=True)
@@ -153,8 +159,10 @@ class Settings:
 
     @property
     def program(self) -> tuple[Any, ...]:
-        """What two lanes must share to run as one program: the rule, its options, its gates."""
-        return (self.rule.name, *sorted(self.options.items()), *sorted(self.on.items()))
+        """What two lanes must share to run as one program: the rule, its gates, its options that do something."""
+        flags = {**self.options, **self.on}
+        idle = {k for k, o in self.rule.options.items() if isinstance(o, Choice) and o.only_with and not flags[o.only_with]}
+        return (self.rule.name, *sorted((k, v) for k, v in self.options.items() if k not in idle), *sorted(self.on.items()))
 
     @property
     def states(self) -> dict[str, State]:
@@ -248,15 +256,21 @@ class Rule:
                 raise BadValueError(f"{self.name}: {name} must be in {hyper.allowed}, got {value!r}{where}")
             values[name] = float(value)
         on = {k: values[k] != 0 or bool(gates and gates.get(k)) for k in self.gates}
-        for name, value in options.items():
-            needs = getattr(self.options[name], "needs", None)
-            if needs is not None and value != self.options[name].default and not {**options, **on}[needs]:
-                got = options.get(needs, values.get(needs))
-                raise BadValueError(
-                    f"{self.name}: {name}={value!r} does nothing without {needs}, got {needs}={got!r}{where}; "
-                    f"set {needs} too or leave {name} out"
-                )
+        for name, option in self.options.items():
+            if isinstance(option, Choice) and options[name] != option.default:
+                self._together(name, option, {**values, **options}, on, where)
         return Settings(self, values, options, on)
+
+    def _together(self, name: str, option: Choice, told: Mapping[str, Any], on: Mapping[str, bool], where: str) -> None:
+        """Raises BadValueError where an option's value lacks what it needs, or stands beside what it excludes."""
+        needs, excludes = option.needs, option.excludes
+        if needs is not None and not {**told, **on}[needs]:
+            raise BadValueError(
+                f"{self.name}: {name}={told[name]!r} does nothing without {needs}, got {needs}={told[needs]!r}{where}; "
+                f"set {needs} too or leave {name} out"
+            )
+        if excludes is not None and told[excludes] != 0:
+            raise BadValueError(f"{self.name}: {excludes} must be 0 with {name}={told[name]!r}, got {told[excludes]!r}{where}")
 
 
 REGISTRY: dict[str, Rule] = {}

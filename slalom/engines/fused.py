@@ -1,8 +1,9 @@
-"""The fused step on the CPU: what a parameter group's compiled step needs, kept from step to step.
+"""The fused step: what a parameter group's compiled step needs, kept from step to step.
 
-A `Plan` sorts a group's parameters into tables, one a dtype, each stepped by one call of compiled code, and the rest,
-which take the eager path (`slalom.engines.step`): other dtypes, devices and layouts, complex numbers, subclasses,
-memory that overlaps. Building a plan looks at everything; at every later step it only has to be seen that nothing moved.
+A `Plan` sorts a group's parameters into tables, one for each way of storing, each stepped by one call of compiled code, and
+the rest, which take the eager path (`slalom.engines.step`): other dtypes, devices and layouts, subclasses, memory that
+overlaps. Complex numbers are pairs of real ones. Building a plan looks at everything; at every later step it only has to
+be seen that nothing moved.
 """
 
 from __future__ import annotations
@@ -20,23 +21,28 @@ from torch.autograd.graph import increment_version
 
 from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
+from slalom.engines import device
+from slalom.engines.inside import traced, wrapped
 from slalom.engines.kernels.compiler import NoCompilerError
+from slalom.engines.kernels.norms import sum_of_squares
+from slalom.engines.kernels.storage import STORED, Storage
 from slalom.engines.kernels.tensors import ALIGN, TensorKernel, tensor_kernel, threads_for
 from slalom.engines.printers.tree import LanguageError
 from slalom.engines.state import state_key
 from slalom.engines.step import Job, update
+from slalom.engines.watch import Watch, hooks
 
-_DTYPES = (torch.float32, torch.float64)
+_COUNTS = (torch.float32, torch.float64)  # of counts and scalar states
 _PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
 _pointer, _count, _packed = torch.Tensor.data_ptr, torch.Tensor.numel, torch.Tensor.is_contiguous
 _warned = False
 
 
-def kernel_of(settings: Settings, dtype: torch.dtype) -> TensorKernel | None:
+def kernel_of(settings: Settings, storage: Storage) -> TensorKernel | None:
     """The compiled step, or None where there is none: without a compiler that is said once a process."""
     global _warned
     try:
-        return tensor_kernel(settings, dtype)
+        return tensor_kernel(settings, storage)
     except LanguageError:  # a windowed state, or a rule without a source file: the rule itself is the step
         return None
     except (NoCompilerError, StoreError) as error:
@@ -48,13 +54,10 @@ def kernel_of(settings: Settings, dtype: torch.dtype) -> TensorKernel | None:
         return None
 
 
-def traced() -> bool:
-    """Whether tensors are not what they seem just now: under torch.func transforms or a dispatch mode."""
-    return torch._C._functorch.peek_interpreter_stack() is not None or torch._C._len_torch_dispatch_stack() > 0
-
-
 class Table:
-    """Parameters of one dtype as a table of pointers: p, g and states, with their counts and scalar states."""
+    """Parameters stored alike as a table of pointers: p, g and states, with their counts and scalar states."""
+
+    where: torch.device | None = None  # the CUDA device, if it is on one
 
     def __init__(self, kernel: TensorKernel, settings: Settings, jobs: Sequence[Job], index: Sequence[int]) -> None:
         self.kernel = kernel
@@ -65,6 +68,7 @@ class Table:
         keys.insert(len(kernel.states), "step")
         self.packed = all(map(_packed, self.params))
         self.sizes = list(map(_count, self.params))
+        self.g = jobs[0].g.dtype
         self._held = list(chain.from_iterable(map(dict.values, self.cells)))
         self._pointers = self._pointers_now()
         n, matrices = len(jobs), len(kernel.states)
@@ -74,59 +78,88 @@ class Table:
         self._table[2:] = states[:matrices]
         self._numbers = np.ascontiguousarray(states[matrices:])  # where the counts and scalar states lie
         self._wide = np.array([self._double(cell, keys[matrices:]) for cell in self.cells], np.uint8).T.copy()
-        self._sizes = np.array(self.sizes, np.int64)
+        self._sizes = np.array(self.sizes, np.int64) * (2 if self.params[0].is_complex() else 1)
+        self._streams = np.array([job.stream or 0 for job in jobs], np.uint64)
         self._starts = np.zeros(n + 1, np.int64)
         np.cumsum(-(-self._sizes // ALIGN) * ALIGN, out=self._starts[1:])
         self._same_row = np.zeros(n, np.int64)
         self._told = np.empty((1 + len(kernel.scalars), n))
         self.elements = int(self._starts[-1])
-        self.bytes = self._sizes * kernel.dtype.itemsize
-        self._gradients: list[int] = []
+        stored = dict(kernel.storage.states)
+        widths = [kernel.storage.p.itemsize, *(stored[name].itemsize for name in kernel.states)]
+        self.bytes = np.array(widths, np.int64)[:, None] * self._sizes  # of what is written: p and the states
         self._order()
+        # Addresses that every step needs; the arrays stay where they are.
+        self._gradients, self._read_at = self._table[1].ctypes.data, self._read.ctypes.data
+        self._at = (self._table, self._sizes, self._starts, self._same_row)
+        self._fixed = tuple(x.ctypes.data for x in self._at)
+        self._places = (self._numbers.ctypes.data, self._wide.ctypes.data)
+        self._told_at, self._streams_at = self._told.ctypes.data, self._streams.ctypes.data
+        found = hooks()
+        self._watch = None
+        if found is not None and kernel.same is not None:
+            self._watch = Watch(found, kernel, self.params, self.cells, self._held, self._pointers)
+        self._seen = False
 
-    def fits(self, grads: Sequence[torch.Tensor]) -> bool:
+    def fits(self, grads: list[torch.Tensor]) -> bool:
         """Whether the memory is where it was, and these gradients are of the right form; notes where they are."""
+        watch = self._watch
+        if watch is not None:
+            if not watch.same():
+                return False
+            if watch.alike(grads):
+                return watch.take(grads, self._gradients, self._read_at, self._begin, self._end)
+        if not (self._unmoved(grads) and self._take(grads)):
+            return False
+        if self._seen and watch is not None:  # the step after the one it was made for: it may serve many more
+            watch.learn(grads)
+        self._seen = True
+        return True
+
+    def _unmoved(self, grads: Sequence[torch.Tensor]) -> bool:
         try:
             if self._pointers_now() != self._pointers or list(map(_count, self.params)) != self.sizes:
                 return False
-            gradients = list(map(_pointer, grads))
-        except (TypeError, RuntimeError):  # a state is no tensor; a sparse gradient has no pointer
+        except (TypeError, RuntimeError):  # a state is no tensor
             return False
         if not _PLAIN.issuperset(map(type, grads)):
             return False
-        if self.packed:
-            if not (all(map(_packed, self.params)) and all(map(_packed, grads))):
-                return False
-        elif not all(alike(p, g) for p, g in zip(self.params, grads, strict=True)):
-            return False
-        return gradients == self._gradients or self._take(grads, gradients)
+        if self.packed and all(map(_packed, self.params)) and all(map(_packed, grads)):
+            return True
+        return all(alike(p, g) for p, g in zip(self.params, grads, strict=True))
 
-    def _take(self, grads: Sequence[torch.Tensor], gradients: list[int]) -> bool:
-        dtype = self.kernel.dtype
-        plain = all(g.dtype == dtype and g.layout == torch.strided and not g.is_neg() for g in grads)
+    def _take(self, grads: Sequence[torch.Tensor]) -> bool:
+        dtype = self.g
+        plain = all(g.dtype == dtype and g.layout == torch.strided and not g.is_neg() and not g.is_conj() for g in grads)
         if not plain or list(map(_count, grads)) != self.sizes:
             return False
-        row = np.array(gradients, np.int64)
-        if self._touches(row):
-            return False
+        row = np.array(list(map(_pointer, grads)), np.int64)
         self._table[1] = row
-        self._gradients = gradients
-        return True
+        return not self._touches(row)
 
-    def step(self, values: Mapping[str, float], maximize: bool) -> None:
-        """Steps all its parameters in place, their counts and scalar states too."""
-        kernel, n, told = self.kernel, len(self.params), self._told
-        numbers, wide = self._numbers.ctypes.data, self._wide.ctypes.data
-        kernel.read(told.size, numbers, wide, told.ctypes.data)
-        row, distinct = self._same_row, told[:, :1]
+    def square_sum(self) -> float:
+        """The sum of the squares of the gradients that `fits` has seen last."""
+        stored = STORED[self.kernel.storage.g]
+        return sum_of_squares(self._table[1], self._sizes, stored, threads_for(self.elements))
+
+    def hypers(self, settings: Settings, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Which of a step's hypers its kernel takes: numbers, whatever they were given as."""
+        return settings.values
+
+    def step(self, values: Mapping[str, float], factor: float) -> None:
+        """Steps all its parameters in place, their counts and scalar states too; gradients are multiplied by `factor`."""
+        kernel, told = self.kernel, self._told
+        kernel.read(told.size, *self._places, self._told_at)
+        *fixed, row_at = self._fixed
+        distinct = told[:, :1]
         if not (told == distinct).all():
             distinct, row = np.unique(told, axis=1, return_inverse=True)
-            row = np.ascontiguousarray(row.reshape(n), np.int64)
+            row = np.ascontiguousarray(row.reshape(len(self.params)), np.int64)
+            row_at = row.ctypes.data
         coefficients, after = kernel.rows(values, distinct)
         kernel.step(
-            n, self._table.ctypes.data, self._sizes.ctypes.data, self._starts.ctypes.data, row.ctypes.data,
-            coefficients.ctypes.data, -1.0 if maximize else 1.0, threads_for(self.elements), told.shape[0], numbers, wide,
-            after.ctypes.data,
+            len(self.params), *fixed, row_at, coefficients.ctypes.data, factor, threads_for(self.elements), told.shape[0],
+            *self._places, after.ctypes.data, self._streams_at,
         )  # fmt: skip
         increment_version(self.params)
 
@@ -143,26 +176,45 @@ class Table:
         # The memory that is written, in order of address, to see whether a gradient lies in it.
         written = np.delete(self._table, 1, axis=0)
         begin, end = written.ravel(), (written + self.bytes).ravel()
+        begin, end = begin[end > begin], end[end > begin]
+        self._read = self._sizes * self.kernel.storage.g.itemsize
         order = np.argsort(begin, kind="stable")
         self._begin, self._end = begin[order], end[order]
 
     def overlaps_itself(self) -> bool:
         """Whether two of the tensors that are written share memory."""
-        some = self._end > self._begin
-        return bool((self._begin[some][1:] < self._end[some][:-1]).any())
+        return bool((self._begin[1:] < self._end[:-1]).any())
 
     def _touches(self, gradients: NDArray[np.int64]) -> bool:
-        some = self._end > self._begin
-        begin, end = self._begin[some], self._end[some]
+        begin, end = self._begin, self._end
         after = np.searchsorted(end, gradients, "right")  # the first that ends beyond the gradient's start
         near = after < begin.size
-        return bool((begin[after[near]] < (gradients + self.bytes)[near]).any())
+        return bool((begin[after[near]] < (gradients + self._read)[near]).any())
+
+
+def one_device(plans: Sequence[Plan]) -> torch.device | None:
+    """The CUDA device on which compiled code steps everything of these plans; None where it is not so."""
+    places = {table.where for plan in plans for table in plan.tables}
+    return places.pop() if len(places) == 1 and not any(plan.rest for plan in plans) else None
+
+
+def table_of(
+    settings: Settings, storage: Storage, where: torch.device | None, jobs: Sequence[Job], index: Sequence[int]
+) -> Table | None:
+    """The table of jobs that are stored alike, on a CUDA device or (None) the processor; None where no kernel steps them."""
+    if where is not None:
+        from slalom.engines.fused_cuda import cuda_table  # what it needs is loaded where there is such a device
+
+        return cuda_table(settings, storage, where, jobs, index)
+    kernel = kernel_of(settings, storage)
+    return None if kernel is None else Table(kernel, settings, jobs, index)
 
 
 class Plan:
     """A group's parameters that have a gradient, and how each is stepped; `settings` decides whether it still holds."""
 
-    def __init__(self, settings: Settings, jobs: Sequence[Job], *, differentiable: bool = False) -> None:
+    def __init__(self, settings: Settings, jobs: Sequence[Job], *, differentiable: bool = False, seed: int | None = None) -> None:
+        self.seed = seed
         self.program = settings.program
         self.settings = settings
         self.params = [job.p for job in jobs]
@@ -172,24 +224,31 @@ class Plan:
         if differentiable or traced():
             self.rest = list(jobs)
             return
-        fit: dict[torch.dtype, list[int]] = {}
+        fit: dict[tuple[Any, ...], list[int]] = {}
         for k, job in enumerate(jobs):
             if fusible(job, settings):
-                fit.setdefault(job.p.dtype, []).append(k)
+                where = job.p.device if device.on_cuda(job.p) else None
+                fit.setdefault((where, storage_of(job, settings), job.p.is_complex()), []).append(k)
             else:
                 self.rest.append(job)
-        for dtype, index in fit.items():
+        for (where, storage, _), index in fit.items():
             chosen = [jobs[k] for k in index]
-            kernel = kernel_of(settings, dtype)
-            table = None if kernel is None else Table(kernel, settings, chosen, index)
+            table = table_of(settings, storage, where, chosen, index)
             if table is None or table.overlaps_itself() or not table.fits([job.g for job in chosen]):
                 self.rest += chosen
             else:
                 self.tables.append(table)
 
-    def fits(self, settings: Settings, params: Sequence[Any], grads: Sequence[Any], state: Mapping[Any, Any]) -> bool:
+    def fits(
+        self,
+        settings: Settings,
+        params: Sequence[Any],
+        grads: list[Any],
+        state: Mapping[Any, Any],
+        seed: int | None = None,
+    ) -> bool:
         """Whether it serves this step too: the same program, parameters, states and memory, nothing left to the eager path."""
-        if self.rest or (settings is not self.settings and settings.program != self.program) or traced():
+        if self.rest or seed != self.seed or (settings is not self.settings and settings.program != self.program) or traced():
             return False
         if len(params) != len(self.params) or not all(map(is_, params, self.params)):
             return False
@@ -198,12 +257,26 @@ class Plan:
             return False
         return all(t.fits(grads if len(t.index) == len(grads) else [grads[k] for k in t.index]) for t in self.tables)
 
-    def step(self, settings: Settings, values: Mapping[str, Any], *, maximize: bool, differentiable: bool) -> None:
-        """One step of every parameter, in place."""
-        for table in self.tables:
-            table.step(settings.values, maximize)
+    def square_sum(self) -> float:
+        """The sum of the squares of the gradients that compiled code steps; those of `rest` are not in it."""
+        return sum(table.square_sum() for table in self.tables)
+
+    def step(
+        self,
+        settings: Settings,
+        values: Mapping[str, Any],
+        *,
+        maximize: bool,
+        differentiable: bool,
+        factor: float | torch.Tensor = 1.0,
+    ) -> None:
+        """One step of every parameter, in place; every gradient is multiplied by `factor` first."""
+        if self.tables:
+            plain = -float(factor) if maximize else float(factor)
+            for table in self.tables:
+                table.step(table.hypers(settings, values), plain)
         if self.rest:
-            update(settings, values, self.rest, maximize=maximize, differentiable=differentiable)
+            update(settings, values, self.rest, maximize=maximize, differentiable=differentiable, factor=factor)
 
 
 def alike(p: torch.Tensor, x: torch.Tensor) -> bool:
@@ -212,11 +285,13 @@ def alike(p: torch.Tensor, x: torch.Tensor) -> bool:
 
 
 def fusible(job: Job, settings: Settings) -> bool:
-    """Whether compiled code may step this parameter: plain CPU memory, of one form and dtype throughout."""
+    """Whether compiled code may step this parameter: plain memory of one device, of one form throughout."""
     p = job.p
-    if type(p) not in _PLAIN or p.layout != torch.strided or p.device.type != "cpu" or p.dtype not in _DTYPES:
+    if p.device.type != "cpu" and not device.on_cuda(p):
         return False
-    if torch._C._functorch.is_functorch_wrapped_tensor(p) or p.is_neg() or not isinstance(job.state, dict):
+    if type(p) not in _PLAIN or p.layout != torch.strided or not _stored(p):
+        return False
+    if wrapped(p) or p.is_neg() or p.is_conj() or not isinstance(job.state, dict):
         return False
     if not all(type(x) in _PLAIN and x.layout == torch.strided for x in job.state.values()):
         return False  # something of the user's own
@@ -226,10 +301,28 @@ def fusible(job: Job, settings: Settings) -> bool:
     for name, declared in settings.states.items():
         others.append((job.state[state_key(settings.rule, name)], declared.scalar))
     for x, scalar in others:
-        if type(x) not in _PLAIN or x.layout != torch.strided or x.device.type != "cpu" or x.is_neg():
+        if type(x) not in _PLAIN or x.layout != torch.strided or x.is_neg() or x.is_conj():
             return False
-        if scalar and (x.dtype not in _DTYPES or x.numel() != 1):
+        if x.device != p.device and not (x is job.state["step"] and x.device.type == "cpu"):
             return False
-        if not scalar and (x.dtype != p.dtype or not alike(p, x)):
+        if scalar and (x.dtype not in _COUNTS or x.numel() != 1):
+            return False
+        if not scalar and not (_stored(x) and x.is_complex() == p.is_complex() and alike(p, x)):
             return False
     return True
+
+
+def _stored(x: torch.Tensor) -> bool:
+    return x.dtype in STORED or x.dtype in (torch.complex64, torch.complex128)
+
+
+def storage_of(job: Job, settings: Settings) -> Storage:
+    """How a parameter that is fusible lies in memory."""
+    states = tuple(
+        (name, job.state[state_key(settings.rule, name)].dtype.to_real())
+        for name, declared in settings.states.items()
+        if not declared.scalar
+    )
+    p = job.p.dtype.to_real()
+    by_chance = job.stream is not None and torch.bfloat16 in (p, *(dtype for _, dtype in states))
+    return Storage(p, job.g.dtype.to_real(), states, by_chance)

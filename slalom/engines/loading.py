@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,16 @@ import torch
 
 from slalom.core.errors import BadValueError
 from slalom.engines.signature import IMPLEMENTATION
+from slalom.engines.sparse.loading import without_rows
 from slalom.engines.state import checked
 
 if TYPE_CHECKING:
     from slalom.engines.optimizer import RuleOptimizer
 
 Group = dict[str, Any]
+# torch.compile's, FSDP1's and activation checkpointing's words within a parameter's name, and DDP's before it.
+_WRAPPERS = re.compile(r"(^|\.)(?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+")
+_DDP = "module."
 
 
 def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
@@ -28,7 +33,7 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
     who = type(optimizer).__name__
     if "state" not in given or "param_groups" not in given:
         raise BadValueError(f"{who}: a state dict has the keys 'state' and 'param_groups', got {sorted(map(str, given))}")
-    ids = _matched_ids(who, optimizer.param_groups, given["param_groups"])
+    ids = matched_ids(who, optimizer.param_groups, given["param_groups"])
     groups = [_group(optimizer, mine, theirs) for mine, theirs in zip(optimizer.param_groups, given["param_groups"], strict=True)]
     state: defaultdict[Any, Any] = defaultdict(dict)
     known = set()
@@ -39,16 +44,17 @@ def load(optimizer: RuleOptimizer, state_dict: Mapping[str, Any]) -> None:
             known.add(key)
             if key in given["state"]:
                 label = repr(names[position]) if names else f"parameter {position} of group {index}"
-                made = checked(given["state"][key], settings, p, label)
+                whole, rows = without_rows(given["state"][key], settings, p, group["sparse"], label)
+                made = checked(whole, settings, p, label, group["state_dtype"])
                 if made:
-                    state[p] = made
+                    state[p] = made | rows
     state.update({k: v for k, v in given["state"].items() if k not in known})  # as torch: what belongs to no parameter
     optimizer.__setstate__({"state": state, "param_groups": groups})
     for post_hook in optimizer._optimizer_load_state_dict_post_hooks.values():
         post_hook(optimizer)
 
 
-def _matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[Any]]:
+def matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[Any]]:
     """The loaded id of each parameter, group by group."""
     if len(mine) != len(theirs):
         raise BadValueError(
@@ -57,12 +63,18 @@ def _matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[
         )
     if all("param_names" in g for g in (*mine, *theirs)):
         by_name = {n: i for g in theirs for n, i in zip(g["param_names"], g["params"], strict=True)}
-        wanted = [n for g in mine for n in g["param_names"]]
-        missing, surplus = [n for n in wanted if n not in by_name], [n for n in by_name if n not in set(wanted)]
-        if missing or surplus:
-            said = [f"missing {', '.join(missing)}"] * bool(missing) + [f"surplus {', '.join(surplus)}"] * bool(surplus)
-            raise BadValueError(f"{who}: the loaded state is of other parameters: {'; '.join(said)}")
-        return [[by_name[n] for n in g["param_names"]] for g in mine]
+        wanted = [list(g["param_names"]) for g in mine]
+        flat = [n for names in wanted for n in names]
+        if set(flat) != set(by_name):
+            saved, here = _unwrapped(by_name), _unwrapped(flat)
+            if set(saved.values()) == set(here.values()):  # the one model, wrapped in another way
+                by_name = {saved[n]: i for n, i in by_name.items()}
+                wanted = [[here[n] for n in names] for names in wanted]
+            else:
+                missing, surplus = [n for n in flat if n not in by_name], [n for n in by_name if n not in set(flat)]
+                said = [f"missing {', '.join(missing)}"] * bool(missing) + [f"surplus {', '.join(surplus)}"] * bool(surplus)
+                raise BadValueError(f"{who}: the loaded state is of other parameters: {'; '.join(said)}")
+        return [[by_name[n] for n in names] for names in wanted]
     for index, (a, b) in enumerate(zip(mine, theirs, strict=True)):
         if len(a["params"]) != len(b["params"]):
             raise BadValueError(
@@ -72,10 +84,19 @@ def _matched_ids(who: str, mine: list[Group], theirs: list[Group]) -> list[list[
     return [list(g["params"]) for g in theirs]
 
 
+def _unwrapped(names: Iterable[str]) -> dict[str, str]:
+    """Each name without what torch's wrappers put into it; as it is where that would make two the same."""
+    bare = {n: _WRAPPERS.sub(r"\1", n) for n in names}
+    if all(b.startswith(_DDP) for b in bare.values()):  # "module" may be a user's own word: a prefix of all or of none
+        bare = {n: b.removeprefix(_DDP) for n, b in bare.items()}
+    return bare if len(set(bare.values())) == len(bare) else {n: n for n in bare}
+
+
 def _group(optimizer: RuleOptimizer, mine: Group, theirs: Mapping[str, Any]) -> Group:
     arguments = {a.name: mine[a.name] for a in optimizer._arguments}
     made = arguments | {k: _copied(v) for k, v in theirs.items() if k not in IMPLEMENTATION}
     made["params"] = mine["params"]
+    made["sparse"] = mine["sparse"]  # how this model's layers give their gradients, not what was learnt
     if "param_names" in mine:
         made["param_names"] = mine["param_names"]
     return made

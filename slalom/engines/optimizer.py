@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
-from torch._compile import _disable_dynamo
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
-from slalom.engines import signature
-from slalom.engines.fused import Plan
+from slalom.engines import device, signature
+from slalom.engines.clipping import clip_factor, largest_norm, norm_of, number
+from slalom.engines.fused import Plan, one_device
+from slalom.engines.inside import not_compiled
 from slalom.engines.loading import load
-from slalom.engines.signature import IMPLEMENTATION, Argument
-from slalom.engines.state import complete
+from slalom.engines.reading import Group, GroupReading
+from slalom.engines.rounding import check_rounding, seed_of, stream
+from slalom.engines.sharded import Shards, any_spread, elementwise
+from slalom.engines.sparse import SparseSteps
+from slalom.engines.sparse.modes import refused
+from slalom.engines.sparse.steps import Work
+from slalom.engines.state import complete, stored_as
 from slalom.engines.step import Job
 
-Group = dict[str, Any]
-# A hyper of this name is the schedule's factor alone. torch's schedulers leave their peak in the group ("initial_lr", and
-# "max_lr" where the rate first rises), so the factor can be read off; what the user sets multiplies it.
-SCHEDULE = "schedule"
-_SIMPLE = frozenset({float, int, bool, str, type(None)})  # values that are what they were if they are equal
 Params = (
     Iterable[torch.Tensor] | Iterable[Group] | Iterable[tuple[str, torch.Tensor]]
 )  # torch.optim.optimizer.ParamsT, which older releases lack
 
 
-class RuleOptimizer(torch.optim.Optimizer):
+class RuleOptimizer(GroupReading, SparseSteps):
     """Base of every optimizer that is built from a rule: `class Mine(RuleOptimizer, rule=mine): ...`.
 
     Parameter groups hold the constructor's arguments under their names, as torch's do, so that learning-rate schedulers
     and edits of `param_groups` take effect at the next step. State dicts use torch's keys where torch has the rule.
     """
 
-    rule: ClassVar[Rule]
-    _arguments: ClassVar[tuple[Argument, ...]]
+    grad_norm: torch.Tensor | None = None
+    """The norm of the last step's gradients before they were clipped, after unscaling; None without `clip_grad_norm`."""
+    _step_supports_amp_scaling = True  # torch.amp.GradScaler then sets grad_scale and found_inf, and leaves the rest to step()
     _given: frozenset[str]
 
     def __init_subclass__(cls, *, rule: Rule | None = None, **kwargs: Any) -> None:
@@ -65,6 +66,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         self._use_convention(defaults, self._given)
         self._settings_of(defaults)
         super().__init__(params, defaults)
+        check_rounding(type(self).__name__, self.param_groups, differentiable=defaults["differentiable"])
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds a group, its hypers checked; what it does not give is the constructor's.
@@ -82,6 +84,15 @@ class RuleOptimizer(torch.optim.Optimizer):
                     param_group.setdefault(a.name, fresh[a.name])
             self._settings_of(self.defaults | param_group, self._where(len(self.param_groups)))
         super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        try:
+            for p in group["params"]:
+                stored_as(p, group["state_dtype"])
+            largest_norm(type(self).__name__, self.param_groups)
+        except BadValueError:
+            self.param_groups.pop()
+            raise
+        seed_of(group)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step along the gradients as they are; parameters without one are left out.
@@ -96,150 +107,109 @@ class RuleOptimizer(torch.optim.Optimizer):
             self._step_groups()
         return loss
 
-    @_disable_dynamo  # torch.compiler.disable would load the whole compiler when Slalom is imported
+    @not_compiled
     def _step_groups(self) -> None:
+        found_inf, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
+        waits = found_inf is not None and not device.on_cuda(found_inf)
+        if waits and number(found_inf):  # as if the step had not been called: no state is made
+            return
         # Every group is read before the first is stepped, so an error leaves all as it was.
+        largest = largest_norm(type(self).__name__, self.param_groups)
         work = [(*self._plan(index, group), group) for index, group in enumerate(self.param_groups)]
-        for plan, settings, values, group in work:
-            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"])
+        shards: Shards | None = self.__dict__.get("_shards")
+        spread = shards is not None and bool(shards.waiting())  # their norm and their overflow are the processes' together
+        sparse = any(rows for *_, rows, _ in work)
+        where = None if spread or sparse else one_device([plan for plan, *_ in work])
+        if where is not None:  # the host reads nothing, so it need not wait, and a graph may capture it
+            from slalom.engines.fused_cuda import step_together
+
+            together = [(plan, settings, values, group) for plan, settings, values, _, group in work]
+            self.grad_norm = step_together(where, together, scale, found_inf, largest)
+            return
+        if found_inf is not None and number(found_inf):
+            return
+        factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
+        if largest is not None:
+            touched = [some.values for *_, rows, _ in work for some in rows]
+            norm = self._gradient_norm([plan for plan, *_ in work], touched) * factor
+            self.grad_norm = norm.detach()
+            factor = clip_factor(norm, largest) * factor
+        for plan, settings, values, rows, group in work:
+            plan.step(settings, values, maximize=group["maximize"], differentiable=self.defaults["differentiable"], factor=factor)
+            for some in rows:
+                some.run(number(factor))
+        if shards is not None:
+            shards.stepped()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Loads what `state_dict()` of this class, or of torch's class for the same rule, returned.
 
         The state is copied; its shapes and types are checked first, and nothing changes when they do not fit. Where
-        both sides know their parameters' names (torch: `named_parameters()`), states are matched by name. Arguments
-        that the loaded groups lack keep this optimizer's values.
+        both sides know their parameters' names (torch: `named_parameters()`), states are matched by name, whatever DDP or
+        torch.compile have put before it. Arguments that the loaded groups lack, and `sparse`, keep this optimizer's values.
+        Rows that were behind under `sparse="dense-equivalent"` stay as they are: `catch_up()` first where the weights are to
+        be kept.
         """
         load(self, state_dict)
-        self.__dict__.pop("_plans", None)  # which holds on to the states before
+        for held in ("_plans", "_shards"):  # which hold on to the states before
+            self.__dict__.pop(held, None)
+        self._drop_rows()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_given": self._given}
+        more: dict[str, Any] = {k: self.__dict__[k] for k in ("_behind", "_by_rows") if k in self.__dict__}
+        return {**super().__getstate__(), "_given": self._given, **more}
 
     # Reading groups ---------------------------------------------------------------------------------------------
 
-    def _plan(self, index: int, group: Group) -> tuple[Plan, Settings, dict[str, Any]]:
+    def _plan(self, index: int, group: Group) -> tuple[Plan, Settings, dict[str, Any], list[Work]]:
         """How the group is stepped: the plan of the step before where nothing that it rests on has changed."""
         settings, values = self._settings_now(index, group)
         params: list[torch.Tensor] = group["params"]
         grads = [g for p in params if (g := p.grad) is not None]
         if len(grads) != len(params):
             params = [p for p in params if p.grad is not None]
+        rows: list[Work] = []
+        if group["sparse"] is not None or self._steps_rows:
+            rows, params, grads = self._rows_apart(group, settings, values, params, grads)
         plans: dict[int, Plan] = self.__dict__.setdefault("_plans", {})
-        known = plans.get(index)
-        if known is not None and known.fits(settings, params, grads, self.state):
-            return known, settings, values
-        made = Plan(settings, self._jobs(group, settings, values), differentiable=self.defaults["differentiable"])
+        known, seed = plans.get(index), seed_of(group)
+        if known is not None and known.fits(settings, params, grads, self.state, seed):
+            return known, settings, values, rows
+        jobs = self._jobs(group, params, settings, values, seed)
+        if any_spread(params) and not self.defaults["differentiable"] and elementwise(settings):
+            jobs = self.__dict__.setdefault("_shards", Shards()).here(jobs)
+            mine = {job.p: job.state for job in jobs}
+            if known is not None and known.fits(settings, list(mine), [job.g for job in jobs], mine, seed):
+                return known, settings, values, rows
+        made = Plan(settings, jobs, differentiable=self.defaults["differentiable"], seed=seed)
         plans.pop(index, None)
         if not made.rest:
             plans[index] = made
-        return made, settings, values
+        return made, settings, values, rows
 
-    def _settings_now(self, index: int, group: Group) -> tuple[Settings, dict[str, Any]]:
-        """`_settings_of`, read anew only where a plain value of the group has changed."""
-        told: list[Any] = [group[a.name] for a in self._arguments]
-        told += [group["lr"], group["initial_lr"], group.get("max_lr")] if "initial_lr" in group else ()
-        told = [x for value in told for x in (value if isinstance(value, tuple | list) else (value,))]
-        if not _SIMPLE.issuperset(map(type, told)):
-            return self._settings_of(group, self._where(index))
-        key = (told, list(map(type, told)))
-        held: dict[int, Any] = self.__dict__.setdefault("_settings", {})
-        if index not in held or held[index][0] != key:
-            held[index] = (key, self._settings_of(group, self._where(index)))
-        found: tuple[Settings, dict[str, Any]] = held[index][1]
-        return found
-
-    def _jobs(self, group: Group, settings: Settings, values: Mapping[str, Any]) -> list[Job]:
-        jobs = []
-        for p in group["params"]:
+    def _jobs(
+        self, group: Group, params: Iterable[torch.Tensor], settings: Settings, values: Mapping[str, Any], seed: int | None
+    ) -> list[Job]:
+        jobs, wanted = [], set(params)
+        for position, p in enumerate(group["params"]):
             g = p.grad
-            if g is None:
+            if g is None or p not in wanted:
                 continue
             if g.layout != torch.strided:
-                raise BadValueError(
-                    f"{type(self).__name__}: the gradient of a parameter of shape {tuple(p.shape)} must be dense, got "
-                    f"{g.layout}; use sparse=False in the layer, or p.grad = p.grad.to_dense() before the step"
-                )
-            complete(self.state[p], settings, values, p)
-            jobs.append(Job(p, g, self.state[p]))
+                raise refused(type(self).__name__, p, g)
+            complete(self.state[p], settings, values, p, group["state_dtype"])
+            jobs.append(Job(p, g, self.state[p], None if seed is None else stream(seed, position)))
         return jobs
 
-    def _settings_of(self, group: Group, where: str = "") -> tuple[Settings, dict[str, Any]]:
-        """The group's checked settings, and its hypers with tensors left as they are where autograd may need them."""
-        values: dict[str, Any] = {}
-        numbers: dict[str, float] = {}
-        options: dict[str, Any] = {}
-        gates: dict[str, bool] = {}
-        name = type(self).__name__
-        for a in self._arguments:
-            value = group[a.name]
-            if a.name in IMPLEMENTATION:
-                if value not in (None, False):
-                    raise BadValueError(
-                        f"{name}: {a.name} must be {a.default}, got {value!r}{where}; it steers torch's "
-                        "implementation, and Slalom chooses its own path: leave it out"
-                    )
-            elif a.is_option:
-                options[a.name] = value
-            elif not a.names:
-                if not isinstance(value, bool):
-                    raise BadValueError(f"{name}: {a.name} must be True or False, got {value!r}{where}")
-            elif not a.fits(value):
-                raise BadValueError(f"{name}: {a.name} must be {len(a.names)} numbers, got {value!r}{where}")
-            else:
-                for hyper, x in a.split(value).items():
-                    values[hyper], numbers[hyper] = self._number(a.label(hyper), hyper, x, where)
-                    gates[hyper] = isinstance(x, torch.Tensor) and x.requires_grad
-        if SCHEDULE in values and "initial_lr" in group:
-            factor = float(group["lr"]) / (max(float(group["initial_lr"]), float(group.get("max_lr", 0.0))) or 1.0)
-            values[SCHEDULE], numbers[SCHEDULE] = values[SCHEDULE] * factor, numbers[SCHEDULE] * factor
-        chosen: dict[str, Any] = {**numbers, **options}
-        try:
-            return self.rule(**chosen, gates=gates), values
-        except BadValueError as error:  # an option's; the rule speaks of itself in lower case and knows no groups
-            raise BadValueError(str(error).replace(f"{self.rule.name}:", f"{name}:", 1) + where) from None
-
-    def _number(self, label: str, hyper: str, value: Any, where: str) -> tuple[Any, float]:
-        allowed = self.rule.hypers[hyper]
-        said = f"{type(self).__name__}: {label} must be"
-        if isinstance(value, torch.Tensor):
-            if value.numel() != 1 or value.is_complex() or value.dtype == torch.bool:
-                raise BadValueError(f"{said} a number or a tensor of one, got {value.dtype} of shape {tuple(value.shape)}{where}")
-            number = float(value.detach())
-            value = value.reshape(()) if value.requires_grad else number
-        elif isinstance(value, bool) or not hasattr(value, "__float__"):
-            raise BadValueError(f"{said} a number in {allowed.allowed}, got {value!r}{where}")
-        else:
-            value = number = float(value)
-        if not allowed.admits(number):
-            raise BadValueError(f"{said} in {allowed.allowed}, got {number!r}{where}")
-        return value, number
-
-    def _use_convention(self, group: Group, given: Iterable[str]) -> None:
-        # A default that sources disagree on follows the convention, unless the user gave a value.
-        for a in self._arguments:
-            if a.names and a.name not in given:
-                by = [self.rule.hypers[n] for n in a.names]
-                chosen = tuple(h.by_convention.get(group.get("convention", ""), h.default) for h in by)
-                group[a.name] = chosen if a.is_tuple else chosen[0]
-
-    def _refuse_misspelt(self, group: Group) -> None:
-        arguments = {a.name for a in self._arguments}
-        symbols = {n: a.label(n) for a in self._arguments for n in a.names}
-        for key in group:
-            if key in arguments or key in ("params", "param_names"):
-                continue
-            near = [symbols[key]] if key in symbols else difflib.get_close_matches(key, arguments, n=1, cutoff=0.85)
-            if near:
-                raise BadValueError(
-                    f"{type(self).__name__}: a parameter group has the key {key!r}, which nothing reads; "
-                    f"did you mean {near[0]!r}?"
-                )
-
-    def _where(self, index: int) -> str:
-        # While groups are being added, only a later one shows that there are several.
-        many = index > 0 or len(getattr(self, "param_groups", ())) > 1
-        return f" (parameter group {index})" if many else ""
+    def _gradient_norm(self, plans: Iterable[Plan], rows: Iterable[torch.Tensor]) -> torch.Tensor:
+        shards: Shards | None = self.__dict__.get("_shards")
+        spread = set(map(id, shards.waiting())) if shards is not None else set()
+        if shards is None or not spread:
+            plans = list(plans)
+            rest = [*(job.g for plan in plans for job in plan.rest), *rows]
+            return norm_of(rest, sum(plan.square_sum() for plan in plans))
+        params = [p for group in self.param_groups for p in group["params"] if id(p) not in spread]
+        return norm_of([p.grad for p in params if p.grad is not None], shards.square_sum())
 
 
 def _constructor(rule: Rule) -> Callable[..., None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,11 +16,63 @@ from typing import Any
 import torch
 
 from slalom.core.rule import Rule
+from slalom.engines.sparse.modes import MODES
 
-# What the optimizer does for every rule.
+
+@dataclass(frozen=True)
+class EngineArgument:
+    """What the optimizer does for every rule: default, meaning, and which values are allowed."""
+
+    default: Any
+    doc: str
+    allowed: str = "True or False"
+    admits: Callable[[Any], bool] = lambda value: isinstance(value, bool)
+
+
+_STATES = (torch.float64, torch.float32, torch.bfloat16)
+
+
+def _is_norm(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value > 0)
+
+
 ENGINE = {
-    "maximize": "climb instead of descend: the rule sees the negated gradient",
-    "differentiable": "let autograd run through the step (the states are then replaced, not changed in place)",
+    "maximize": EngineArgument(False, "climb instead of descend: the rule sees the negated gradient"),
+    "differentiable": EngineArgument(
+        False, "let autograd run through the step (the states are then replaced, not changed in place)"
+    ),
+    "clip_grad_norm": EngineArgument(
+        None,
+        "the largest L2 norm of all the optimizer's gradients together, after unscaling; larger ones are shrunk to it within "
+        "the step, as torch.nn.utils.clip_grad_norm_ does (1e-6 added to the norm), but p.grad stays as it is. The norm before "
+        "clipping is then `optimizer.grad_norm`; inf only measures it. The same for every group. As in torch, a norm of NaN "
+        "makes the step NaN, an infinite one makes it 0 (NaN where the gradient is infinite): GradScaler leaves such steps out",
+        "a number in (0, inf] or None",
+        _is_norm,
+    ),
+    "state_dtype": EngineArgument(
+        None,
+        "how the states are stored: as the parameter, but as torch.float32 where that has 16 bits (torch keeps them in 16 bits, "
+        "in which a slow average stands still: with b2 = 0.999, once a step changes it by less than 1 in 256), or as told. "
+        "All 16-bit numbers are computed on in float32",
+        "one of None, torch.float64, torch.float32, torch.bfloat16 (float16 cannot hold the squares of small gradients)",
+        lambda value: value is None or (isinstance(value, torch.dtype) and value in _STATES),
+    ),
+    "stochastic_rounding": EngineArgument(
+        False,
+        "what is stored as torch.bfloat16, parameters and states, is rounded up or down by chance so that its mean is exact, and "
+        "small steps add up where rounding to the nearest loses them. The seed is drawn once from torch's generator, kept in "
+        "the group as 'rounding_seed' and in state dicts: torch.manual_seed repeats a run, a loaded one goes on exactly, the "
+        "number of threads changes nothing. Replicas of a model (DDP) need the same seed on every process",
+    ),
+    "sparse": EngineArgument(
+        None,
+        "what a sparse gradient does to the rows it does not touch: 'lazy' leaves them as they are (rows count their own "
+        "steps; decay shrinks touched rows only), 'dense-equivalent' lets them catch up with the dense run (see `follow` and "
+        "`catch_up`), None: an error",
+        f"one of {', '.join(map(repr, MODES))}",
+        lambda value: value is None or (isinstance(value, str) and value in MODES),
+    ),
 }
 # What steers torch's own implementation. Slalom chooses its path itself, so only torch's "leave it to you" is taken.
 IMPLEMENTATION: dict[str, Any] = {"foreach": None, "fused": None, "capturable": False}
@@ -83,7 +135,7 @@ def arguments(rule: Rule) -> tuple[Argument, ...]:
     """
     own = _hyper_arguments(rule)
     own |= {name: Argument(name, option.default, is_option=True) for name, option in rule.options.items()}
-    own |= {name: Argument(name, False) for name in ENGINE}
+    own |= {name: Argument(name, e.default) for name, e in ENGINE.items()}
     twin = getattr(torch.optim, rule.torch_name, None) if rule.torch_name else None
     if twin is None:
         return tuple(sorted(own.values(), key=lambda a: a.keyword_only))
@@ -121,7 +173,10 @@ def docstring(rule: Rule, name: str, module: str) -> str:
     lines += ["", "Hypers may be tensors of one element; they are read anew at every step.", ""]
     lines += [f"Source: {rule.source}"]
     lines += [f"How libraries differ: {rule.differs}"] if rule.differs else []
-    lines += ["Raises BadValueError (a ValueError) for a value outside its range and for sparse gradients.", ""]
+    lines += [
+        "Raises BadValueError (a ValueError) for a value outside its range and for a sparse gradient without `sparse=`.",
+        "",
+    ]
     if module != "__main__":
         lines.append(f">>> from {module} import {name}")
     lines += [
@@ -151,6 +206,6 @@ def _describe(rule: Rule, a: Argument) -> Iterable[str]:
         option = rule.options[a.name]
         yield f"{shown}, {option.allowed}" + (f": {option.doc}" if option.doc else "")
     elif a.name in ENGINE:
-        yield f"{shown}: {ENGINE[a.name]}"
+        yield f"{shown}: {ENGINE[a.name].doc}"
     else:
         yield f"{shown}: taken for torch's sake at this value only; Slalom chooses its own path"

@@ -9,6 +9,8 @@ import torch
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
+from slalom.engines.kernels.storage import HALVES
+from slalom.engines.sharded import elementwise, fitted, is_spread, local, spread_like
 
 ParameterState = dict[str, torch.Tensor]
 
@@ -23,19 +25,52 @@ def count_dtype() -> torch.dtype:
     return torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
 
 
-def complete(state: dict[str, Any], settings: Settings, values: Mapping[str, Any], p: torch.Tensor) -> None:
-    """Adds what the state lacks: all of it at a first gradient, or what a gate has switched on since."""
+def stored_as(p: torch.Tensor, chosen: torch.dtype | None = None) -> torch.dtype:
+    """The real dtype in which what is remembered of a parameter is stored: the chosen one, else its own, 16 bits as 32.
+
+    torch keeps the states of a bfloat16 parameter in bfloat16, whose 8 bits are too few for a slow average: with
+    b2 = 0.999, v stands still once a step would change it by less than 1 in 256.
+    """
+    if chosen is not None:
+        if p.is_complex() and chosen in HALVES:
+            raise BadValueError(
+                f"state_dtype={chosen} has no complex twin for a parameter of {p.dtype}; leave it out (None) for "
+                "complex parameters"
+            )
+        return chosen
+    own = p.dtype.to_real()
+    return torch.float32 if own in HALVES else own
+
+
+def complete(
+    state: dict[str, Any],
+    settings: Settings,
+    values: Mapping[str, Any],
+    p: torch.Tensor,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Adds what the state lacks: all of it at a first gradient, or what a gate has switched on since.
+
+    `dtype`: the `state_dtype` of the parameter's group.
+    """
     if "step" not in state:
         state["step"] = torch.zeros((), dtype=count_dtype())
     missing = [name for name in settings.states if state_key(settings.rule, name) not in state]
     if not missing:
         return
-    like = torch.view_as_real(p.detach()) if p.is_complex() else p.detach()
+    spread = is_spread(p) and elementwise(settings)  # otherwise the rule makes DTensors itself
+    part = local(p.detach()) if spread else p.detach()
+    like = torch.view_as_real(part.resolve_conj()) if p.is_complex() else part
+    stored = stored_as(p, dtype)
+    if like.dtype != stored:
+        like = torch.empty_like(like, dtype=stored)
     fresh = settings.init(like, values)
     for name in missing:
         made = getattr(fresh, name)
         if p.is_complex() and not settings.rule.states[name].scalar:
-            made = torch.view_as_complex(made.contiguous())
+            made = torch.view_as_complex(made if made.stride(-1) == 1 else made.contiguous())
+        if spread and not settings.rule.states[name].scalar:
+            made = spread_like(made, p, settings.rule.states[name].window is not None)
         state[state_key(settings.rule, name)] = made
 
 
@@ -57,8 +92,10 @@ def shape_of(settings: Settings, name: str, p: torch.Tensor) -> tuple[int, ...]:
     return tuple(p.shape) if state.window is None else (settings.options[state.window], *p.shape)
 
 
-def checked(loaded: Mapping[str, Any], settings: Settings, p: torch.Tensor, where: str) -> ParameterState:
-    """A copy of a loaded state, on the parameter's device and in its dtype; raises when it does not fit.
+def checked(
+    loaded: Mapping[str, Any], settings: Settings, p: torch.Tensor, where: str, dtype: torch.dtype | None = None
+) -> ParameterState:
+    """A copy of a loaded state, on the parameter's device and stored as `stored_as(p, dtype)`; raises when it does not fit.
 
     Floating types are converted into one another, as torch does. torch.optim.SGD keeps no count of steps; for a rule
     to which only the first step is special (no state yet), the count is then 1.
@@ -94,9 +131,12 @@ def checked(loaded: Mapping[str, Any], settings: Settings, p: torch.Tensor, wher
                 f"{rule.name}: the loaded {key} of {where} has shape {tuple(value.shape)}, but needs {expected}; "
                 "the model or its parameters' order has changed"
             )
-        real = torch.float64 if declared.scalar else p.dtype
+        real = torch.float64 if declared.scalar else stored_as(p, dtype)
+        real = real.to_complex() if p.is_complex() and not declared.scalar else real
         if value.is_complex() != real.is_complex or not (value.is_floating_point() or value.is_complex()):
             raise BadValueError(f"{rule.name}: the loaded {key} of {where} is {value.dtype}, but needs {real}")
+        if not declared.scalar:
+            value = fitted(value.detach(), p, declared.window is not None)
         made[key] = value.detach().to(device=p.device, dtype=real, copy=True)
     for key, how in derived.items():
         if key not in made:  # torch has no such state, but what it has determines it

@@ -1,11 +1,14 @@
 """Every rule as a `torch.optim.Optimizer`, with torch's names, defaults and state dicts where torch has the rule.
 
-On the CPU, float32 and float64 parameters are stepped by one call of code compiled from the rule (`slalom.engines.fused`);
-whatever that does not cover, and all of it where no C compiler works, is stepped by the rule itself in torch.
+On the CPU, parameters are stepped by one call of code compiled from the rule (`slalom.engines.fused`), one for each dtype:
+float32, float64, complex, and bfloat16 and float16 computed on in float32; whatever that does not cover, and all of it where
+no C compiler works, is stepped by the rule itself in torch. GradScaler's factor and `clip_grad_norm` are part of the step.
 """
 
 from slalom.engines.optimizer import RuleOptimizer, optimizer_class
+from slalom.optim.ema import EMA
 from slalom.optim.groups import decay_groups
+from slalom.optim.wrappers import Accumulate, Lookahead
 from slalom.rules import (
     adadelta,
     adagrad,
@@ -69,6 +72,6 @@ class Lion(RuleOptimizer, rule=lion): ...
 
 
 __all__ = [
-    "NAG", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "LpAdam", "Momentum", "NAdam", "RAdam",
-    "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups", "optimizer_class",
+    "EMA", "NAG", "SGD", "Accumulate", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Lookahead", "LpAdam",
+    "Momentum", "NAdam", "RAdam", "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups", "optimizer_class",
 ]  # fmt: skip

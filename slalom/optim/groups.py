@@ -12,6 +12,8 @@ from slalom.core.errors import BadValueError
 
 _BIAS = re.compile(r"(^|_)bias(_|$)")  # bias, in_proj_bias, bias_ih_l0
 
+_PARAMETRIZED = re.compile(r"(?:^|(?<=\.))parametrizations\.(\w+)\.original\d*$")  # 0.parametrizations.bias.original
+
 
 class ParamGroups(list[dict[str, Any]]):
     """Parameter groups for any torch optimizer; `print` them to see what was chosen, and why."""
@@ -33,7 +35,8 @@ def decay_groups(model: nn.Module, weight_decay: float, *, spare_embeddings: boo
 
     `spare_embeddings` puts the weights of `nn.Embedding` and `nn.EmbeddingBag` into the second. A group that would be
     empty is left out. The groups carry torch's `param_names`, so that states load by name, and `name` and `reasons` for
-    the reader. Norms are torch's and any module whose class name contains "Norm". A tensor used twice is taken once.
+    the reader. Norms are torch's and any module whose class name contains "Norm". A tensor used twice is taken once, and
+    spared if one of its uses is. A parametrized parameter (torch.nn.utils.parametrize) counts as what it stands for.
     Raises BadValueError for a model without parameters or a decay below 0.
 
     >>> net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.PReLU(), nn.Linear(8, 2))
@@ -52,16 +55,15 @@ def decay_groups(model: nn.Module, weight_decay: float, *, spare_embeddings: boo
     """
     if isinstance(weight_decay, bool) or not isinstance(weight_decay, int | float) or not 0 <= weight_decay < float("inf"):
         raise BadValueError(f"decay_groups: weight_decay must be a number in [0, inf), got {weight_decay!r}")
-    chosen: dict[bool, list[tuple[str, torch.Tensor, str]]] = {True: [], False: []}
-    seen: set[torch.Tensor] = set()
-    for prefix, module in model.named_modules():
-        for name, p in module.named_parameters(recurse=False):
-            if p not in seen:
-                seen.add(p)
-                why = _spared(module, name, spare_embeddings)
-                chosen[not why].append((f"{prefix}.{name}" if prefix else name, p, why))
-    if not seen:
+    found: dict[torch.Tensor, tuple[str, str]] = {}
+    for full, p in model.named_parameters(remove_duplicate=False):
+        name, why = found.get(p, (full, ""))
+        found[p] = (name, why or _spared(model, full, spare_embeddings))
+    if not found:
         raise BadValueError(f"decay_groups: the model ({type(model).__name__}) has no parameters")
+    chosen: dict[bool, list[tuple[str, torch.Tensor, str]]] = {True: [], False: []}
+    for tensor, (name, why) in found.items():
+        chosen[not why].append((name, tensor, why))
     groups = ParamGroups()
     for decays, title in ((True, "decayed"), (False, "spared")):
         if chosen[decays]:
@@ -76,9 +78,11 @@ def decay_groups(model: nn.Module, weight_decay: float, *, spare_embeddings: boo
     return groups
 
 
-def _spared(module: nn.Module, name: str, spare_embeddings: bool) -> str:
+def _spared(model: nn.Module, full: str, spare_embeddings: bool) -> str:
     """Why a parameter is spared, or nothing."""
-    kind = type(module).__name__
+    path, _, name = _PARAMETRIZED.sub(r"\1", full).rpartition(".")
+    module = model.get_submodule(path)
+    kind = type(module).__name__.removeprefix("Parametrized")
     if _BIAS.search(name):
         return "bias"
     if "Norm" in kind or isinstance(module, nn.PReLU):

@@ -61,7 +61,8 @@ def seed_list(seeds: int | Sequence[int]) -> list[int]:
     return [int(seed) for seed in made]
 
 
-def _batch_size(batch_size: int | str, n: int) -> int:
+def batch_rows(batch_size: int | str, n: int) -> int:
+    """Samples a step: the number, at most all `n`, or all for "full"."""
     if batch_size == "full":
         return n
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
@@ -125,11 +126,9 @@ def prepare(
     record: Data = load(data, **data_options)
     factory = build(model, record)
     found = resolve_metric(metric, record)
-    task_loss = ("cross_entropy" if record.task == "classification" else "mse") if loss is None else loss
-    lane_loss(task_loss)
-    _fits(task_loss, record)
+    task_loss = loss_for(loss, record)
     _measurable(found.name, record)
-    size = _batch_size(batch_size, len(record.train))
+    size = batch_rows(batch_size, len(record.train))
     lanes = sum(len(r) for r in rates.values()) * len(numbers)
     callables = [k for k, v in (("schedule", schedule), ("loss", loss), ("metric", metric)) if callable(v)]
     callables += ["model"] * (factory.spec is None) + ["data"] * (not record.source)
@@ -232,10 +231,15 @@ def _measurable(metric: str, data: Data) -> None:
             )
 
 
-def _fits(loss: str | Loss, data: Data) -> None:
+def loss_for(loss: str | Loss | None, data: Data) -> str | Loss:
+    """The loss that is asked for, or the task's own; an error where it does not fit the data."""
+    if loss is None:
+        return "cross_entropy" if data.task == "classification" else "mse"
+    lane_loss(loss)
     needs = {"cross_entropy": "classification", "mse": "regression"}
     if isinstance(loss, str) and needs.get(loss, data.task) != data.task:
         raise BadValueError(f"loss {loss!r} is for {needs[loss]}; {data.name} is {data.task}")
+    return loss
 
 
 def prepare_again(plan: Plan, model: Any, data: Any, schedule: Any, loss: Any, metric: Any) -> Prepared:

@@ -1,7 +1,8 @@
 """Every update rule, one a file.
 
-`weight_decay` is an L2 penalty, added to the gradient, wherever torch.optim has it so, in every convention (Keras 3
-decouples it in every rule, TF1 has none); adamw and lion decay the weights themselves, adam, nadam and radam by choice.
+Every rule takes `weight_decay`, coupled (an L2 penalty, added to the gradient) or decoupled (the weights shrink by lr times
+it): `decoupled_weight_decay`, under torch's name. Off by default, as torch.optim has it, but in adamw and lion. Elsewhere:
+Keras 3 decouples it in every rule, TF1 has none, optax chains `add_decayed_weights` before a rule or after.
 """
 
 from slalom.rules.adadelta import adadelta

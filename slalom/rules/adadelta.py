@@ -1,5 +1,6 @@
 """Adadelta: steps in the parameter's own units, the RMS of past steps over the RMS of gradients."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.ops import sqrt
 from slalom.core.rule import Choice, Hyper, State, rule, switch
 
@@ -15,7 +16,7 @@ from slalom.core.rule import Choice, Hyper, State, rule, switch
     lr=Hyper(1.0, r"\eta", "factor on the step", ge=0, by_convention={"tf": 1e-3}),
     rho=Hyper(0.9, r"\rho", "decay of both averages", ge=0, le=1, by_convention={"paper": 0.95, "tf": 0.95}),
     eps=Hyper(1e-6, r"\epsilon", "inside both roots; sets the first steps", ge=0, by_convention={"tf": 1e-7}),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty, added to the gradient", ge=0, gate=True),
+    **weight_decay(),
     correct_units=switch(True, "multiply by the RMS of past steps; without it lr alone sets the step (first form)"),
     lr_inside=switch(False, "the average of steps includes lr", needs="correct_units"),
     convention=Choice(("torch", "paper", "tf"), "whose defaults"),
@@ -23,8 +24,7 @@ from slalom.core.rule import Choice, Hyper, State, rule, switch
     u=State("acc_delta", r"E[\Delta^2]", when="correct_units"),
 )
 def adadelta(p, g, s, h, t):
-    if h.on.weight_decay:
-        g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     v = h.rho * s.v + (1 - h.rho) * g**2
     u = s.u
     if h.correct_units:

@@ -1,5 +1,6 @@
 """Adam: steps scaled by running estimates of the gradient's first and second moments."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.ops import maximum, sqrt
 from slalom.core.rule import Choice, Hyper, State, rule, switch
 
@@ -16,8 +17,7 @@ from slalom.core.rule import Choice, Hyper, State, rule, switch
     b1=Hyper(0.9, r"\beta_1", "decay of the first moment", ge=0, lt=1, torch="betas[0]"),
     b2=Hyper(0.999, r"\beta_2", "decay of the second moment", ge=0, lt=1, torch="betas[1]"),
     eps=Hyper(1e-8, r"\epsilon", "keeps the denominator from 0", ge=0, by_convention={"tf": 1e-7}),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty, added to the gradient", ge=0, gate=True),
-    decoupled_weight_decay=switch(False, "shrink the weights by lr times weight_decay instead (as AdamW)"),
+    **weight_decay(),
     amsgrad=switch(False, "divide by the largest second moment so far"),
     bias_correction=switch(True, "undo the moments' start at zero"),
     convention=Choice(("torch", "paper", "tf"), "whose numbers where sources differ"),
@@ -26,11 +26,7 @@ from slalom.core.rule import Choice, Hyper, State, rule, switch
     u=State("max_exp_avg_sq", r"\hat v^{\max}", when="amsgrad"),
 )
 def adam(p, g, s, h, t):
-    if h.on.weight_decay:
-        if h.decoupled_weight_decay:
-            p = p * (1 - h.lr * h.weight_decay)
-        else:
-            g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     m = h.b1 * s.m + (1 - h.b1) * g
     v = h.b2 * s.v + (1 - h.b2) * g**2
     u = s.u

@@ -1,5 +1,6 @@
 """AdaMax: Adam whose second moment is the largest recent gradient, the limit of Lp-Adam for large p."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.ops import absolute, maximum, where
 from slalom.core.rule import Choice, Hyper, State, rule
 
@@ -15,14 +16,13 @@ from slalom.core.rule import Choice, Hyper, State, rule
     b1=Hyper(0.9, r"\beta_1", "decay of the first moment", ge=0, lt=1, torch="betas[0]"),
     b2=Hyper(0.999, r"\beta_2", "decay of the largest gradient", ge=0, lt=1, torch="betas[1]"),
     eps=Hyper(1e-8, r"\epsilon", "keeps the denominator from 0", ge=0, by_convention={"paper": 0.0, "tf": 1e-7}),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty, added to the gradient", ge=0, gate=True),
+    **weight_decay(),
     convention=Choice(("torch", "paper", "tf"), "eps inside the maximum (torch) or added to it (paper, tf)"),
     m=State("exp_avg"),
     u=State("exp_inf"),
 )
 def adamax(p, g, s, h, t):
-    if h.on.weight_decay:
-        g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     m = h.b1 * s.m + (1 - h.b1) * g
     if h.convention == "torch":
         u = maximum(h.b2 * s.u, absolute(g) + h.eps)

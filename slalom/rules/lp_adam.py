@@ -1,5 +1,6 @@
 """Lp-Adam: Adam that divides by a running Lp norm of the gradient; p = 2 is Adam with b2 squared, p to infinity AdaMax."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.ops import absolute, maximum, where
 from slalom.core.rule import Hyper, State, rule
 
@@ -17,13 +18,12 @@ from slalom.core.rule import Hyper, State, rule
     b2=Hyper(0.999, r"\beta_2", "decay of the norm; its p-th power weighs the p-th powers", ge=0, lt=1, torch="betas[1]"),
     p=Hyper(4.0, "p", "order of the norm", ge=1),
     eps=Hyper(1e-8, r"\epsilon", "keeps the denominator from 0", ge=0),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty, added to the gradient", ge=0, gate=True),
+    **weight_decay(),
     m=State("exp_avg"),
     u=State(),
 )
 def lp_adam(p, g, s, h, t):
-    if h.on.weight_decay:
-        g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     m = h.b1 * s.m + (1 - h.b1) * g
     keep = h.b2**h.p
     top = maximum(s.u, absolute(g))

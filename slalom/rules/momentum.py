@@ -1,5 +1,6 @@
 """Momentum (heavy ball): the step follows a velocity that remembers past gradients."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.ops import where
 from slalom.core.rule import Choice, Hyper, State, rule
 
@@ -14,13 +15,12 @@ from slalom.core.rule import Choice, Hyper, State, rule
     lr=Hyper(1e-3, r"\eta", "learning rate", ge=0),
     momentum=Hyper(0.9, r"\mu", "share of the velocity that is kept", ge=0, le=1),
     dampening=Hyper(0.0, r"\tau", "share of the gradient that the velocity leaves out"),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty, added to the gradient", ge=0, gate=True),
+    **weight_decay(),
     convention=Choice(("torch", "paper", "tf"), "lr outside the velocity (torch, tf) or inside (paper)"),
     v=State("momentum_buffer"),
 )
 def momentum(p, g, s, h, t):
-    if h.on.weight_decay:
-        g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     if h.convention == "paper":
         v = h.momentum * s.v - h.lr * (1 - h.dampening) * g
         p = p + v

@@ -1,7 +1,8 @@
 """NAdam: Adam with Nesterov's look-ahead on the first moment, under a momentum that grows with the step."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.ops import sqrt
-from slalom.core.rule import Choice, Hyper, State, rule, switch
+from slalom.core.rule import Choice, Hyper, State, rule
 
 
 @rule(
@@ -16,20 +17,15 @@ from slalom.core.rule import Choice, Hyper, State, rule, switch
     b1=Hyper(0.9, r"\beta_1", "final momentum, decay of the first moment", ge=0, lt=1, torch="betas[0]"),
     b2=Hyper(0.999, r"\beta_2", "decay of the second moment", ge=0, lt=1, torch="betas[1]"),
     eps=Hyper(1e-8, r"\epsilon", "keeps the denominator from 0", ge=0, by_convention={"tf": 1e-7}),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty, added to the gradient", ge=0, gate=True),
+    **weight_decay(),
     momentum_decay=Hyper(4e-3, r"\psi", "speed of the momentum's growth", ge=0, by_convention={"tf": 1.0}),
-    decoupled_weight_decay=switch(False, "shrink the weights by lr times weight_decay instead (as AdamW)"),
     convention=Choice(("torch", "paper", "tf"), "whose numbers where sources differ"),
     m=State("exp_avg"),
     v=State("exp_avg_sq"),
     mu_product=State("mu_product", r"\Pi\mu", scalar=True, fill=1.0),
 )
 def nadam(p, g, s, h, t):
-    if h.on.weight_decay:
-        if h.decoupled_weight_decay:
-            p = p * (1 - h.lr * h.weight_decay)
-        else:
-            g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     mu = h.b1 * (1 - 0.5 * 0.96 ** (t * h.momentum_decay))
     mu_next = h.b1 * (1 - 0.5 * 0.96 ** ((t + 1) * h.momentum_decay))
     mu_product = s.mu_product * mu

@@ -1,5 +1,6 @@
 """Nesterov's accelerated gradient: momentum whose gradient is taken where the velocity is about to lead."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.rule import Choice, Hyper, State, rule
 
 
@@ -11,17 +12,16 @@ from slalom.core.rule import Choice, Hyper, State, rule
     differs=(
         "The parameter is the paper's look-ahead point theta + mu v everywhere, as in torch, optax, Keras and TF1; the paper "
         "reports theta, which is p - mu v. paper, and tf as Keras has it: lr inside the velocity, the true look-ahead step "
-        "under any lr. torch, and TF1: lr outside, the same path while lr is constant."
+        "under any lr. torch, and TF1: lr outside, the same path while lr is constant. Decay is of the look-ahead point."
     ),
     lr=Hyper(1e-3, r"\eta", "learning rate", ge=0),
     momentum=Hyper(0.9, r"\mu", "share of the velocity that is kept", ge=0, le=1),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty at the look-ahead point, added to the gradient", ge=0, gate=True),
+    **weight_decay(),
     convention=Choice(("torch", "paper", "tf"), "lr outside the velocity (torch) or inside (paper, tf)"),
     v=State("momentum_buffer"),
 )
 def nag(p, g, s, h, t):
-    if h.on.weight_decay:
-        g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     if h.convention == "torch":
         v = h.momentum * s.v + g
         p = p - h.lr * (g + h.momentum * v)

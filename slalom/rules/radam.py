@@ -1,7 +1,8 @@
 """RAdam: Adam that goes without the second moment until enough steps have made its variance finite."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.ops import sqrt, where
-from slalom.core.rule import Choice, Hyper, State, rule, switch
+from slalom.core.rule import Choice, Hyper, State, rule
 
 
 @rule(
@@ -16,18 +17,13 @@ from slalom.core.rule import Choice, Hyper, State, rule, switch
     b1=Hyper(0.9, r"\beta_1", "decay of the first moment", ge=0, lt=1, torch="betas[0]"),
     b2=Hyper(0.999, r"\beta_2", "decay of the second moment", ge=0, lt=1, torch="betas[1]"),
     eps=Hyper(1e-8, r"\epsilon", "keeps the denominator from 0", ge=0, by_convention={"paper": 0.0}),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty, added to the gradient", ge=0, gate=True),
-    decoupled_weight_decay=switch(False, "shrink the weights by lr times weight_decay instead (as AdamW)"),
+    **weight_decay(),
     convention=Choice(("torch", "paper"), "threshold on rho 5 (torch) or 4 (paper), and the place of eps"),
     m=State("exp_avg"),
     v=State("exp_avg_sq"),
 )
 def radam(p, g, s, h, t):
-    if h.on.weight_decay:
-        if h.decoupled_weight_decay:
-            p = p * (1 - h.lr * h.weight_decay)
-        else:
-            g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     m = h.b1 * s.m + (1 - h.b1) * g
     v = h.b2 * s.v + (1 - h.b2) * g**2
     if h.convention == "paper":

@@ -1,5 +1,6 @@
 """RMSprop: the gradient divided by a running root mean square of itself, or, centred, by its standard deviation."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.ops import maximum, sqrt
 from slalom.core.rule import Choice, Hyper, State, rule, switch
 
@@ -18,7 +19,7 @@ from slalom.core.rule import Choice, Hyper, State, rule, switch
     lr=Hyper(1e-2, r"\eta", "learning rate", ge=0, by_convention={"paper": 1e-4, "tf": 1e-3}),
     alpha=Hyper(0.99, r"\alpha", "decay of the averages", ge=0, le=1, by_convention={"paper": 0.95, "tf": 0.9}),
     eps=Hyper(1e-8, r"\epsilon", "keeps the denominator from 0", ge=0, by_convention={"paper": 1e-4, "tf": 1e-10}),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty, added to the gradient", ge=0, gate=True),
+    **weight_decay(),
     momentum=Hyper(0.0, r"\mu", "share of the velocity that is kept", ge=0, gate=True, by_convention={"paper": 0.9}),
     initial_accumulator_value=Hyper(0.0, "v_0", "where the mean square starts", ge=0, by_convention={"tf": 1.0}),
     centered=switch(False, "divide by the gradient's standard deviation"),
@@ -29,8 +30,7 @@ from slalom.core.rule import Choice, Hyper, State, rule, switch
     b=State("momentum_buffer", when="momentum"),
 )
 def rmsprop(p, g, s, h, t):
-    if h.on.weight_decay:
-        g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     v = h.alpha * s.v + (1 - h.alpha) * g**2
     m = s.m
     d = s.d

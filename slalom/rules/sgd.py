@@ -1,5 +1,6 @@
 """SGD: gradient descent, full-batch, mini-batch or stochastic, with momentum on request."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.ops import where
 from slalom.core.rule import Hyper, State, rule, switch
 
@@ -15,14 +16,13 @@ from slalom.core.rule import Hyper, State, rule, switch
     lr=Hyper(1e-3, r"\eta", "learning rate", ge=0),
     momentum=Hyper(0.0, r"\mu", "share of the velocity that is kept", ge=0, gate=True),
     dampening=Hyper(0.0, r"\tau", "share of the gradient that the velocity leaves out"),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty, added to the gradient", ge=0, gate=True),
-    nesterov=switch(False, "step along the gradient plus the kept velocity", needs="momentum"),
+    **weight_decay(),
+    nesterov=switch(False, "step along the gradient plus the kept velocity", needs="momentum", excludes="dampening"),
     v=State("momentum_buffer", when="momentum"),
 )
 def sgd(p, g, s, h, t):
     v = s.v
-    if h.on.weight_decay:
-        g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     if h.on.momentum:
         v = where(t == 1, g, h.momentum * s.v + (1 - h.dampening) * g)
         if h.nesterov:

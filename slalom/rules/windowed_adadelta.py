@@ -1,5 +1,6 @@
 """Windowed Adadelta: Adagrad that sums the squares of the last few gradients instead of all of them."""
 
+from slalom.core.decay import decayed, weight_decay
 from slalom.core.ops import push, sqrt, total
 from slalom.core.rule import Count, Hyper, State, rule
 
@@ -12,13 +13,12 @@ from slalom.core.rule import Count, Hyper, State, rule
     ),
     lr=Hyper(1e-2, r"\eta", "learning rate", ge=0),
     eps=Hyper(1e-6, r"\epsilon", "inside the root", ge=0),
-    weight_decay=Hyper(0.0, r"\lambda", "L2 penalty, added to the gradient", ge=0, gate=True),
+    **weight_decay(),
     w=Count(10, "w", "how many gradients are remembered"),
     G=State(symbol="G", window="w"),
 )
 def windowed_adadelta(p, g, s, h, t):
-    if h.on.weight_decay:
-        g = g + h.weight_decay * p
+    p, g = decayed(p, g, h, h.lr)
     G = push(s.G, g**2)
     p = p - h.lr * g / sqrt(total(G) + h.eps)
     return p, s._replace(G=G)

@@ -54,8 +54,13 @@ def rules(text: str | None) -> list[str] | None:
     return named
 
 
-def _rates(text: str) -> list[float]:
-    rates = []
+def rates(text: str) -> list[float]:
+    """Learning rates with commas between them.
+
+    >>> rates(".1,1e-2")
+    [0.1, 0.01]
+    """
+    found = []
     for part in split(text):
         try:
             rate = float(part)
@@ -63,10 +68,10 @@ def _rates(text: str) -> list[float]:
             raise ValueError(f"{part!r} is not a learning rate; write for example: 0.1,0.01") from None
         if not (math.isfinite(rate) and rate >= 0):
             raise ValueError(f"a learning rate must be in [0, inf), got {part}")
-        rates.append(rate)
-    if not rates:
+        found.append(rate)
+    if not found:
         raise ValueError(f"{text!r} holds no learning rate; write for example: 0.1,0.01 or adam=0.001,0.003")
-    return rates
+    return found
 
 
 def learning_rates(texts: Sequence[str]) -> list[float] | dict[str, list[float]] | None:
@@ -88,13 +93,13 @@ def learning_rates(texts: Sequence[str]) -> list[float] | dict[str, list[float]]
                     f"{text!r} is meant for every rule, but --lrs is given {len(texts)} times; "
                     "give it once, or name the rule each time: --lrs adam=0.001,0.01 --lrs sgd=0.1"
                 )
-            return _rates(text)
+            return rates(text)
         rule, values = text[: equals[0]].strip(), text[equals[0] + 1 :]
         if not rule:
             raise ValueError(f"{text!r} names no rule before '='; write for example: adam=0.001,0.01")
         if rule in named:
             raise ValueError(f"--lrs names {rule} twice")
-        named[rule] = _rates(values)
+        named[rule] = rates(values)
     return named
 
 

@@ -22,7 +22,7 @@ def defaults(rule: Rule) -> str:
 
     >>> from slalom.rules import sgd
     >>> defaults(sgd)
-    'lr=0.001, momentum=0, dampening=0, weight_decay=0, nesterov=False'
+    'lr=0.001, momentum=0, dampening=0, weight_decay=0, decoupled_weight_decay=False, nesterov=False'
     """
     hypers = [f"{name}={hyper.default:g}" for name, hyper in rule.hypers.items()]
     return ", ".join(hypers + [f"{name}={option.default!r}" for name, option in rule.options.items()])

@@ -50,9 +50,12 @@ def other(hyper: Hyper, value: float | None = None) -> float:
 
 
 def all_changed(rule: Rule, options: Mapping[str, Any]) -> dict[str, float]:
-    """Every hyper at its other value, under these options."""
+    """Every hyper at its other value, under these options; what an option excludes stays as it is."""
+    chosen = [o for k, o in rule.options.items() if isinstance(o, Choice) and options.get(k, o.default) != o.default]
+    excluded = {o.excludes for o in chosen}
     convention = options.get("convention", rule.options["convention"].default if "convention" in rule.options else "")
-    return {k: other(h, h.by_convention.get(convention, h.default)) for k, h in rule.hypers.items()}
+    plain = {k: h.by_convention.get(convention, h.default) for k, h in rule.hypers.items()}
+    return {k: plain[k] if k in excluded else other(h, plain[k]) for k, h in rule.hypers.items()}
 
 
 def option_sets(rule: Rule) -> Iterator[dict[str, Any]]:
@@ -73,7 +76,10 @@ def cases(rule: Rule) -> list[Case]:
     for convention in conventions(rule):
         changed = all_changed(rule, convention)
         made += [{**convention, name: changed[name]} for name in rule.hypers]
-    return [Case(rule, given) for given in made if _allowed(rule, given)]
+    tried = [Case(rule, given) for given in made if _allowed(rule, given)]
+    # An option that does nothing here (only_with) makes no case of its own.
+    distinct = {(s.program, tuple(s.values.items())): case for case in reversed(tried) for s in [case.settings]}
+    return [case for case in tried if distinct.get((case.settings.program, tuple(case.settings.values.items()))) is case]
 
 
 def conventions(rule: Rule) -> list[dict[str, Any]]:

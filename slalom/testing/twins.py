@@ -47,8 +47,8 @@ def torch_arguments(settings: Settings) -> tuple[type[torch.optim.Optimizer], di
         elif settings.options[k] != option.default:
             return None
     arguments |= {k: tuple(v[i] for i in sorted(v)) for k, v in parts.items()}
-    if arguments.get("nesterov") and (arguments["momentum"] == 0 or arguments.get("dampening", 0) != 0):
-        return None  # torch.optim.SGD refuses both
+    if arguments.get("nesterov") and arguments["momentum"] == 0:
+        return None  # torch.optim.SGD refuses it
     return cls, arguments
 
 
@@ -105,7 +105,10 @@ def run_optax(settings: Settings, problem: Problem, lrs: Sequence[float]) -> Pat
         if made is None:
             return None
         wd = h.get("weight_decay", 0.0)
-        if wd and settings.rule.name not in ("adamw", "lion"):
+        if wd and h.get("decoupled_weight_decay", False):  # after the step, which leaves optax negated
+            rates = table if h.get("convention") != "paper" or "schedule" not in h else jax.numpy.full_like(table, h["schedule"])
+            made = optax.chain(made, optax.add_decayed_weights(lambda count: -rates[count] * wd))
+        elif wd:
             made = optax.chain(optax.add_decayed_weights(wd), made)
         x = jax.numpy.asarray(problem.start)
         state = made.init(x)
@@ -150,14 +153,8 @@ def _rmsprop(optax: Any, h: Any) -> Any:
 
 
 def _adam(optax: Any, h: Any) -> Any:
-    coupled = not (h["decoupled_weight_decay"] and h["weight_decay"])
-    same = coupled and h["convention"] != "tf" and not h["amsgrad"] and h["bias_correction"]
+    same = h["convention"] != "tf" and not h["amsgrad"] and h.get("bias_correction", True)
     return optax.adam(h["lr"], h["b1"], h["b2"], h["eps"]) if same else None
-
-
-def _adamw(optax: Any, h: Any) -> Any:
-    same = h["convention"] == "torch" and not h["amsgrad"]
-    return optax.adamw(h["lr"], h["b1"], h["b2"], h["eps"], weight_decay=h["weight_decay"]) if same else None
 
 
 def _adamax(optax: Any, h: Any) -> Any:
@@ -169,17 +166,18 @@ def _lp_adam(optax: Any, h: Any) -> Any:
 
 
 def _radam(optax: Any, h: Any) -> Any:
-    same = h["convention"] == "paper" and h["eps"] > 0 and not (h["decoupled_weight_decay"] and h["weight_decay"])
+    same = h["convention"] == "paper" and h["eps"] > 0
     return optax.radam(h["lr"], h["b1"], h["b2"], h["eps"], threshold=4.0) if same else None
 
 
 def _lion(optax: Any, h: Any) -> Any:
-    return optax.lion(h["lr"], h["b1"], h["b2"], weight_decay=h["weight_decay"])
+    return optax.lion(h["lr"], h["b1"], h["b2"], weight_decay=0.0)
 
 
-# Each gives optax's transformation where its definition agrees (`lr` arrives as a schedule), else None. NAdam is not
-# here: optax keeps mu constant. The windowed Adadelta exists nowhere else.
+# Each gives optax's transformation, without its decay, where its definition agrees (`lr` arrives as a schedule), else None;
+# `run_optax` adds the decay: coupled before it, decoupled after it, as optax.adamw and lion are chained. NAdam is not here:
+# optax keeps mu constant. The windowed Adadelta exists nowhere else.
 OPTAX_FORMS: dict[str, Callable[[Any, Any], Any]] = {
     "sgd": _momentum, "momentum": _momentum, "nag": _nag, "adagrad": _adagrad, "adadelta": _adadelta, "rmsprop": _rmsprop,
-    "adam": _adam, "adamw": _adamw, "adamax": _adamax, "lp_adam": _lp_adam, "radam": _radam, "lion": _lion,
+    "adam": _adam, "adamw": _adam, "adamax": _adamax, "lp_adam": _lp_adam, "radam": _radam, "lion": _lion,
 }  # fmt: skip

@@ -158,6 +158,7 @@ def test_nan_goes_where_it_goes_in_torch(eager: Callable[[bool], None]) -> None:
                 p.grad = torch.tensor([float("nan"), 1.0, float("inf")])
                 optimizer.step()
             found.append([p.detach(), *optimizer.state[p].values()])
+            assert p.isnan().tolist()[:2] == [True, False], cls  # Lion's sign, too: torch.sign would make it 0
         for a, b in zip(*found, strict=True):
             torch.testing.assert_close(a, b, equal_nan=True)
 

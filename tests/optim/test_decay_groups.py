@@ -70,6 +70,27 @@ def test_printed_it_says_what_and_why():
     assert "\n  attention.in_proj_bias (12,), bias\n" in text
 
 
+def test_a_tensor_of_two_uses_is_spared_if_one_of_them_is():
+    first = nn.Linear(4, 7, bias=False)
+    table = nn.Embedding(7, 4)
+    table.weight = first.weight
+    (only,) = slalom.optim.decay_groups(nn.Sequential(first, table), 0.1, spare_embeddings=True)
+    assert (only["name"], only["param_names"], only["reasons"]) == ("spared", ["0.weight"], ["embedding"])
+
+
+def test_parametrized_parameters_count_as_what_they_stand_for():
+    model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)), nn.LayerNorm(4))
+    nn.utils.parametrize.register_parametrization(model[0], "bias", nn.Identity())
+    nn.utils.parametrize.register_parametrization(model[1], "weight", nn.Identity())
+    decayed, spared = slalom.optim.decay_groups(model, 0.1)
+    assert decayed["param_names"] == ["0.parametrizations.weight.original0", "0.parametrizations.weight.original1"]
+    assert dict(zip(spared["param_names"], spared["reasons"], strict=True)) == {
+        "0.parametrizations.bias.original": "bias",
+        "1.bias": "bias",
+        "1.parametrizations.weight.original": "LayerNorm",
+    }
+
+
 @pytest.mark.parametrize("cls", [torch.optim.SGD, slalom.optim.SGD])
 def test_any_optimizer_takes_the_groups(cls):
     model = nn.Linear(2, 2)

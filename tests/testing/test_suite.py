@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from slalom.core.rule import REGISTRY, Choice, Hyper, Rule, State, switch
-from slalom.rules import adam, sgd
+from slalom.rules import adam, nag
 from slalom.testing import Case, cases, conformance, zoo
 from slalom.testing.cases import other
 from slalom.testing.references import REFERENCES
@@ -161,7 +161,7 @@ def test_twins_say_when_they_do_not_exist():
     problem = zoo()["forced"]
     assert run_torch(adam(convention="tf"), problem, [0.1]) is None
     assert run_optax(adam(amsgrad=True), problem, [0.1]) is None
-    assert torch_arguments(sgd(momentum=0.9, nesterov=True, dampening=0.1)) is None
+    assert torch_arguments(nag(momentum=0.0)) is None
 
 
 @pytest.mark.parametrize("problem", [p for k, p in zoo().items() if k != "forced"], ids=lambda p: p.name)

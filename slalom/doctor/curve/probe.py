@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import random
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -18,6 +16,7 @@ from slalom.core.errors import BadDataError, BadValueError
 from slalom.doctor.curve.values import Floats
 from slalom.engines.lanes.losses import one_loss
 from slalom.race.order import batches
+from slalom.race.range.untouched import random_states_kept
 
 LOOKS, BATCHES = 6, 20  # times that a branch is measured; batches that it is measured on, at most
 
@@ -68,7 +67,7 @@ class Probe:
     def __call__(self, factor: float, steps: int) -> Floats:
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
             raise BadValueError(f"probe: steps must be a whole number >= 2, got {steps!r}")
-        with states_kept(self._data if isinstance(self._data, DataLoader) else None):
+        with random_states_kept(self._data if isinstance(self._data, DataLoader) else None):
             return self._run(factor, self._fed(steps))
 
     def _run(self, factor: float, fed: list[tuple[Tensor, Tensor]]) -> Floats:
@@ -148,20 +147,3 @@ def _pair(batch: Any) -> tuple[Tensor, Tensor]:
     if isinstance(batch, tuple | list) and len(batch) == 2 and all(isinstance(part, Tensor) for part in batch):
         return batch[0], batch[1]
     raise BadDataError(f"probe: batches must be pairs of tensors (inputs, targets), got {type(batch).__name__}")
-
-
-@contextmanager
-def states_kept(loader: DataLoader[Any] | None = None) -> Iterator[None]:
-    """Torch's, NumPy's and Python's global random states and the loader's generators, put back at the end."""
-    python, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
-    owners = [] if loader is None else [loader, loader.sampler, loader.dataset]
-    generators = [g for owner in owners if isinstance(g := getattr(owner, "generator", None), torch.Generator)]
-    states = [g.get_state() for g in generators]
-    with torch.random.fork_rng():
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy_state)  # noqa: NPY002
-            for g, state in zip(generators, states, strict=True):
-                g.set_state(state)

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from slalom.engines.kernels.storage import Memory
 from slalom.engines.printers.c import CBody, power_text, state_name
+from slalom.engines.printers.words import MATH, WORDS
 
 CHUNK = 16384  # elements; sums of squares are taken chunk by chunk whatever the path, so both paths agree bit for bit
 LOG_BYTES = 512 * 1024  # old values of one row that are still worth a log: half of a usual L2 cache
@@ -32,16 +34,11 @@ PRELUDE = r"""
 #endif
 
 @TYPES@
+#define INLINE static inline
 #define CHUNK @CHUNK@
 #define NCOEF @NCOEF@
 
-static inline T SQUARE(T x) { return x * x; }
-static inline T CUBE(T x) { return x * x * x; }
-static inline T SIGN(T x) { return (T)((x > 0) - (x < 0)); }
-static inline T MAXIMUM(T a, T b) { return (a > b || a != a) ? a : b; }
-static inline T MINIMUM(T a, T b) { return (a < b || a != a) ? a : b; }
-static inline T SELECT(int c, T yes, T no) { return c ? yes : no; }
-
+@WORDS@
 @PASSES@
 
 /* Which loop serves a row of coefficients: the number of the set of exponents that it has, or the general one. */
@@ -54,23 +51,30 @@ static inline int which_loop(const double *c) {
 #define RUN(name, n) @RUN@
 """
 
-_FRAME = r"""
-#define NSTATES @NSTATES@
-enum { UPDATED = 0, SKIPPED = 1, BAD_GRADIENT = 2, BAD_PARAMETER = 3 };
-
-/* Sum of squares in double, sixteen partial sums in a fixed order; whether every value is finite. */
-static double sum_squares(int64_t n, const T *restrict x, int *finite) {
+_SQUARES = r"""
+/* Sum of squares in double, sixteen partial sums in a fixed order. */
+static double @NAME@(int64_t n, const @KIND@ *restrict x) {
     double part[16] = {0};
     int64_t i = 0;
     for (; i + 16 <= n; i += 16)
-        for (int k = 0; k < 16; k++) part[k] += (double)x[i + k] * (double)x[i + k];
-    for (int k = 0; i < n; i++, k++) part[k] += (double)x[i] * (double)x[i];
+        for (int k = 0; k < 16; k++) part[k] += (double)@LOAD@(x[i + k]) * (double)@LOAD@(x[i + k]);
+    for (int k = 0; i < n; i++, k++) part[k] += (double)@LOAD@(x[i]) * (double)@LOAD@(x[i]);
     for (int width = 8; width; width /= 2)
         for (int k = 0; k < width; k++) part[k] += part[k + width];
-    *finite = 1;
-    if (!(part[0] <= DBL_MAX)) /* rare: NaN, infinity, or squares beyond double's range */
-        for (i = 0; i < n; i++) *finite &= FABS(x[i]) <= LARGEST;
     return part[0];
+}
+"""
+
+_FRAME = r"""
+#define NSTATES @NSTATES@
+enum { UPDATED = 0, SKIPPED = 1, BAD_GRADIENT = 2, BAD_PARAMETER = 3 };
+@SQUARES@
+static double sum_squares(int64_t n, const T *restrict x, int *finite) {
+    const double sum = square_sum(n, x);
+    *finite = 1;
+    if (!(sum <= DBL_MAX)) /* rare: NaN, infinity, or squares beyond double's range */
+        for (int64_t i = 0; i < n; i++) *finite &= FABS(x[i]) <= LARGEST;
+    return sum;
 }
 
 static double row_squares(int64_t n, const T *x, int *finite) {
@@ -190,11 +194,14 @@ void slalom_step(int64_t n, const int64_t *rows, const int64_t *state_rows, int6
 """
 
 _TYPES = {
-    "float32": "typedef float T;\ntypedef int32_t BITS;\n#define LARGEST FLT_MAX\n"
-    "#define SQRT sqrtf\n#define FABS fabsf\n#define EXP expf\n#define POW powf",
-    "float64": "typedef double T;\ntypedef int64_t BITS;\n#define LARGEST DBL_MAX\n"
-    "#define SQRT sqrt\n#define FABS fabs\n#define EXP exp\n#define POW pow",
+    "float32": "typedef float T;\ntypedef int32_t BITS;\n#define LARGEST FLT_MAX\n" + MATH["float32"],
+    "float64": "typedef double T;\ntypedef int64_t BITS;\n#define LARGEST DBL_MAX\n" + MATH["float64"],
 }
+
+
+def squares_source(name: str, kind: str, load: str) -> str:
+    """The C function `name` that sums the squares of numbers of a C type, each read by the macro `load`."""
+    return _SQUARES.replace("@NAME@", name).replace("@KIND@", kind).replace("@LOAD@", load)
 
 
 def state_order(body: CBody) -> list[str]:
@@ -202,20 +209,20 @@ def state_order(body: CBody) -> list[str]:
     return list(dict.fromkeys([*body.reads, *(k for k in body.outputs if k != "p")]))
 
 
-def filled(frame: str, body: CBody, dtype: str, title: str, kinds: Sequence[str], **more: str) -> str:
+def filled(frame: str, body: CBody, dtype: str, title: str, kinds: Sequence[str], memory: Memory, **more: str) -> str:
     """A translation unit: the prelude with the loops of these kinds, then the frame that calls them through RUN.
 
     `title` goes into a comment; `more` fills the frame's own places. Every kind has one loop for each easy set of exponents.
     """
     states = state_order(body)
     changed = [k for k in body.outputs if k != "p"]
-    passes = ["#define ONE ((T)1)"]
+    passes = [memory.prelude, "#define ONE ((T)1)"]
     cases, run = [], ""
     for j, exponents in enumerate([*body.easy, None]):
         for k, e in zip(body.powers, exponents or body.powers, strict=True):
             text = "POW(x, e)" if exponents is None else power_text("(x)", e)
             passes.append(f"#undef POWER_{k}\n#define POWER_{k}(x, e) {text}")
-        passes += [_pass(f"{kind}_{j}", kind, body, states, changed) for kind in kinds]
+        passes += [_pass(f"{kind}_{j}", kind, body, states, changed, memory) for kind in kinds]
         call = f"name##_{j}(n, c, factor, ARGS)"
         run += call if exponents is None else f"which == {j} ? {call} : "
         same = [f"(T)c[{k}] == (T){e!r}" for k, e in zip(body.powers, exponents or (), strict=False)]
@@ -223,11 +230,12 @@ def filled(frame: str, body: CBody, dtype: str, title: str, kinds: Sequence[str]
     made = PRELUDE + frame
     for key, value in {
         "TYPES": _TYPES[dtype],
+        "WORDS": WORDS,
         "CHUNK": str(CHUNK),
         "NCOEF": str(max(1, len(body.coefficients))),
         "PASSES": "\n".join(passes),
         "CASES": "\n".join(cases),
-        "ARGS": ", ".join(["p", "g", *(f"s{k}" for k in range(len(states))), "log", "D"]),
+        "ARGS": ", ".join(["p", "g", *(f"s{k}" for k in range(len(states))), "log", "D"]) + memory.arguments,
         "RUN": f"({run})",
         **more,
     }.items():
@@ -244,39 +252,43 @@ def lane_source(body: CBody, dtype: str, title: str) -> str:
     restore = ["memcpy(p, log, (size_t)D * sizeof(T));"]
     restore += [f"memcpy(s{states.index(name)}, log + {1 + j} * D, (size_t)D * sizeof(T));" for j, name in enumerate(changed)]
     places = {
+        "SQUARES": squares_source("square_sum", "T", ""),
         "NSTATES": str(len(changed)),
         "ROW_POINTERS": "\n".join(" " * 8 + line + ";" for line in pointers),
         "CHUNK_POINTERS": "\n".join(" " * 12 + line + " + at;" for line in pointers),
         "RESTORE": "\n".join(" " * 12 + line for line in restore),
     }
-    return filled(_FRAME, body, dtype, title, ("logged", "check", "store"), **places)
+    return filled(_FRAME, body, dtype, title, ("logged", "check", "store"), Memory(), **places)
 
 
-def _pass(name: str, kind: str, body: CBody, states: list[str], changed: list[str]) -> str:
+def _pass(name: str, kind: str, body: CBody, states: list[str], changed: list[str], memory: Memory) -> str:
     """One loop over n elements; returns non-zero where a new parameter is not finite.
 
     `logged` writes in place and old values to the log, `check` writes nothing, `store` writes in place; `plain` does too,
     and looks at nothing.
     """
     const = "const " if kind == "check" else ""
-    arguments = [f"{const}T *restrict p", "const T *restrict g"]
-    arguments += [f"{const}T *restrict s{k}" for k in range(len(states))]
-    lines = [f"static int {name}(int64_t n, const double *c, T factor, {', '.join(arguments)}, T *log, int64_t D) {{"]
-    lines.append("    (void)c; (void)log; (void)D;")
+    arguments = [f"{const}{memory.kind('p')} *restrict p", f"const {memory.kind('g')} *restrict g"]
+    arguments += [f"{const}{memory.kind(state)} *restrict s{k}" for k, state in enumerate(states)]
+    given = f"int64_t n, const double *c, T factor, {', '.join(arguments)}, T *log, int64_t D{memory.parameters}"
+    lines = [f"static int {name}({given}) {{", "    (void)c; (void)log; (void)D;"]
     lines += [f"    const T c{k} = (T)c[{k}];" for k in range(len(body.coefficients))]
     targets = {"p": "p[i]"} | {k: f"s{states.index(k)}[i]" for k in changed}
+    before, inside = memory.setup(changed)
+    lines += [f"    {line}" for line in before]
     if kind == "logged":
         lines += [f"    T *restrict old{j} = log + {j} * D;" for j in range(1 + len(changed))]
     if kind != "plain":
         lines.append("    BITS bad = 0;")
     lines.append("    for (int64_t i = 0; i < n; i++) {")
-    lines.append("        const T p_0 = p[i], g_0 = g[i] * factor;")
-    lines += [f"        const T {state_name(k)} = s{states.index(k)}[i];" for k in body.reads]
+    lines += [f"        {line}" for line in inside]
+    lines.append(f"        const T p_0 = {memory.load('p', 'p[i]')}, g_0 = {memory.load('g', 'g[i]')} * factor;")
+    lines += [f"        const T {state_name(k)} = {memory.load(k, f's{states.index(k)}[i]')};" for k in body.reads]
     lines += [f"        {statement}" for statement in body.statements]
     if kind != "plain":
         lines.append(f"        bad |= !(FABS({body.outputs['p']}) <= LARGEST);")
     if kind == "logged":
         lines += [f"        old{j}[i] = {place};" for j, place in enumerate(targets.values())]
     if kind != "check":
-        lines += [f"        {targets[k]} = {value};" for k, value in body.outputs.items()]
+        lines += [f"        {targets[k]} = {memory.store(k, value)};" for k, value in body.outputs.items()]
     return "\n".join([*lines, "    }", f"    return {0 if kind == 'plain' else 'bad != 0'};", "}"])

@@ -16,15 +16,17 @@ import torch
 from numpy.typing import NDArray
 
 from slalom.core.rule import Rule, Settings
-from slalom.engines.kernels import cache
+from slalom.engines.kernels import cache, objects
 from slalom.engines.kernels.kernel import PARALLEL_FROM, dtype_name
 from slalom.engines.kernels.source import filled, state_order
+from slalom.engines.kernels.storage import GOLDEN, Storage, StoredMemory
 from slalom.engines.printers.c import c_body
 from slalom.engines.printers.host import HostTape
 from slalom.engines.printers.tree import program
 
 ALIGN = 16  # elements; each tensor starts a multiple of this, so that a cut lies at the start of a vector
-SYMBOLS = ("slalom_read", "slalom_tensors")
+FEW = 16  # rows of coefficients that are computed one by one in Python rather than together in NumPy
+SYMBOLS = ("slalom_read", "slalom_tensors", *objects.SYMBOLS)
 
 _FRAME = r"""
 /* The numbers at n places, each a float or a double, as doubles. */
@@ -33,14 +35,15 @@ void slalom_read(int64_t n, void *const *at, const uint8_t *wide, double *out) {
 }
 
 /* Steps n tensors in place; `table` holds their p, g and states, n pointers each, `starts` where each begins in the range
-   of all elements, `row` its row of coefficients. Then writes the new numbers of each tensor, k a row. */
-void slalom_tensors(int64_t n, T *const *table, const int64_t *sizes, const int64_t *starts, const int64_t *row,
-                    const double *coef, double sign, int threads, int64_t k, void *const *at, const uint8_t *wide,
-                    const double *after) {
+   of all elements, `row` its row of coefficients, `streams` the source of its random bits; every gradient is multiplied by
+   `scale`. Then writes the new numbers of each tensor, k a row, of which the first is the count of steps. */
+void slalom_tensors(int64_t n, void *const *table, const int64_t *sizes, const int64_t *starts, const int64_t *row,
+                    const double *coef, double scale, int threads, int64_t k, void *const *at, const uint8_t *wide,
+                    const double *after, const uint64_t *streams) {
     const int64_t total = starts[n], chunks = (total + CHUNK - 1) / CHUNK, D = 0;
-    const T factor = (T)sign;
+    const T factor = (T)scale;
     T *log = 0;
-    (void)threads; (void)coef;
+    (void)threads; (void)coef; (void)streams;
     #pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
     for (int64_t task = 0; task < chunks; task++) {
         const int64_t from = task * CHUNK, to = total - from < CHUNK ? total : from + CHUNK;
@@ -54,8 +57,6 @@ void slalom_tensors(int64_t n, T *const *table, const int64_t *sizes, const int6
             const int64_t begin = from > starts[j] ? from - starts[j] : 0;
             const int64_t size = (to - starts[j] < sizes[j] ? to - starts[j] : sizes[j]) - begin;
             if (size <= 0) continue;
-            T *p = table[j] + begin;
-            const T *g = table[n + j] + begin;
 @POINTERS@
             const double *c = coef + row[j] * NCOEF;
             const int which = which_loop(c);
@@ -74,31 +75,42 @@ void slalom_tensors(int64_t n, T *const *table, const int64_t *sizes, const int6
 
 
 class TensorKernel:
-    """The compiled step of one program for one dtype; compiled when it is made.
+    """The compiled step of one program for one way of storing; compiled when it is made.
 
     `states`: the matrices' names in the order of the table; `scalars`: the states that are one number a tensor.
     Raises LanguageError for a rule that does not print as C, NoCompilerError and StoreError as `cache.library` does.
     """
 
-    def __init__(self, settings: Settings, dtype: torch.dtype) -> None:
+    def __init__(self, settings: Settings, storage: Storage) -> None:
         made = program(settings)
         body = c_body(made)
-        self.dtype = dtype
+        self.storage = storage
         self.states = state_order(body)
         self.scalars = made.scalar_states
         self._count = max(1, len(body.coefficients))
         self._tape = HostTape(made, [*body.coefficients, *(made.states[name] for name in self.scalars)])
         self._coefficients = len(body.coefficients)
-        pointers = "\n".join(f"            T *s{k} = table[{2 + k} * n + j] + begin;" for k in range(len(self.states)))
+        names, memory = ["p", "g", *self.states], StoredMemory(storage, tuple(settings.rule.states))
+        local = ["p", "g", *(f"s{k}" for k in range(len(self.states)))]
+        kinds = [memory.kind(name) for name in names]
+        lines = [
+            f"{kind} *{x} = ({kind} *)table[{k} * n + j] + begin;" for k, (x, kind) in enumerate(zip(local, kinds, strict=True))
+        ]
+        if storage.stochastic:
+            lines.append(f"const uint64_t key = MIX64(streams[j] + (uint64_t)after[row[j] * k] * {GOLDEN:#x}ULL);")
+        pointers = "\n".join(" " * 12 + line for line in lines)
         title = f"{settings.rule.name} on tensors: {settings.program!r}"
-        self.source = filled(_FRAME, body, dtype_name(dtype), title, ("plain",), POINTERS=pointers)
+        frame, dtype = _FRAME + objects.SOURCE, dtype_name(storage.compute)
+        self.source = filled(frame, body, dtype, title, ("plain",), memory, POINTERS=pointers)
         library = cache.library(self.source, SYMBOLS)
         number, pointer = ctypes.c_int64, ctypes.c_void_p
         self.read = library.slalom_read
         self.read.argtypes, self.read.restype = [number, pointer, pointer, pointer], None
+        self.same, self.take = objects.bound(library)
         self.step = library.slalom_tensors
         self.step.argtypes = [
             number, pointer, pointer, pointer, pointer, pointer, ctypes.c_double, ctypes.c_int, number, pointer, pointer, pointer,
+            pointer,
         ]  # fmt: skip
         self.step.restype = None
 
@@ -107,9 +119,10 @@ class TensorKernel:
 
         The first row of `counts` holds the steps taken before this one, the others the scalar states.
         """
-        t = counts[0] + 1
-        made = self._tape.run(values, t, dict(zip(self.scalars, counts[1:], strict=True)))
-        r = counts.shape[1]
+        t, r = counts[0] + 1, counts.shape[1]
+        made = self._few(values, counts) if r <= FEW else None
+        if made is None:
+            made = self._tape.run(values, t, dict(zip(self.scalars, counts[1:], strict=True)))
         coefficients = np.empty((r, self._count))
         for k in range(self._coefficients):
             coefficients[:, k] = made[k]
@@ -119,18 +132,27 @@ class TensorKernel:
             after[:, 1 + k] = made[self._coefficients + k]
         return coefficients, after
 
+    def _few(self, values: Mapping[str, Any], counts: NDArray[np.float64]) -> list[Any] | None:
+        made = []
+        for steps, *scalars in counts.T.tolist():
+            row = self._tape.one(values, steps + 1, dict(zip(self.scalars, scalars, strict=True)))
+            if row is None:
+                return None
+            made.append(row)
+        return made[0] if len(made) == 1 else list(zip(*made, strict=True))
+
 
 def threads_for(elements: int) -> int:
     """How many threads so many elements are worth."""
     return torch.get_num_threads() if elements >= PARALLEL_FROM else 1
 
 
-_made: dict[tuple[Rule, tuple[Any, ...], torch.dtype], TensorKernel] = {}
+_made: dict[tuple[Rule, tuple[Any, ...], Storage], TensorKernel] = {}
 
 
-def tensor_kernel(settings: Settings, dtype: torch.dtype) -> TensorKernel:
+def tensor_kernel(settings: Settings, storage: Storage) -> TensorKernel:
     """The kernel of these settings' program, made once a process."""
-    key = (settings.rule, settings.program, dtype)
+    key = (settings.rule, settings.program, storage)
     if key not in _made:
-        _made[key] = TensorKernel(settings, dtype)
+        _made[key] = TensorKernel(settings, storage)
     return _made[key]

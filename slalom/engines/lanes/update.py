@@ -5,6 +5,7 @@ A step is a transaction for each lane: where a gradient or a new parameter is no
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -38,6 +39,10 @@ class Update(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+    def take(self, row: int, other: Any, place: int) -> None:
+        """Takes up the state of another's row; it is of the same kind and program."""
+        ...
 
 
 def factors(lanes: Sequence[Lane], t: int) -> Floats:
@@ -102,6 +107,12 @@ class RuleUpdate:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.states = {k: state[k].clone() for k in self.states}
         self.scalars = {k: state[k].numpy().copy() for k in self.scalars}
+
+    def take(self, row: int, other: RuleUpdate, place: int) -> None:
+        for k, v in self.states.items():
+            v[row] = other.states[k][place]
+        for k, scalar in self.scalars.items():
+            scalar[row] = other.scalars[k][place]
 
 
 def kernels_for(lanes: Sequence[Lane], dtype: torch.dtype) -> tuple[Kernels, str]:
@@ -181,3 +192,8 @@ class TorchUpdate:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for i, o in enumerate(self.optimizers):
             o.load_state_dict(state[str(i)])
+
+    def take(self, row: int, other: TorchUpdate, place: int) -> None:
+        # A copy: an optimizer takes tensors of the state dict it is given as its own.
+        self.optimizers[row].load_state_dict(copy.deepcopy(other.optimizers[place].state_dict()))
+        self.base[row] = list(other.base[place])

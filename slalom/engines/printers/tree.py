@@ -1,7 +1,8 @@
 """A rule's update as a list of assignments, its option branches folded for one Settings.
 
 The body is read from the rule's source: assignments to single names, `if` on options alone, and one
-`return p, s._replace(...)`. Everything outside that language is an error that names the rule and the line.
+`return p, s._replace(...)`; `p, g = helper(p, g, h, ...)` is read as if the helper's body stood there. Everything outside
+that language is an error that names the rule and the line.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import operator
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from slalom.core.errors import BadValueError
@@ -123,13 +125,13 @@ class _Reader:
         self.versions = {"p": 0, "g": 0}
         self.env: dict[str, Expr] = {"p": P0, "g": G0, "t": Step()}
         self.assigns: list[Assign] = []
+        self.within: tuple[ast.Assign, str] | None = None  # the helper being read, and the line that calls it
         try:
-            lines, self.first_line = inspect.getsourcelines(self.rule.update)
+            function, self.first_line = _source(self.rule.update)
         except (OSError, TypeError) as error:
             message = f"{self.rule.name}: its source cannot be read ({error}); define the rule in a file"
             raise LanguageError(message) from None
-        function = ast.parse(textwrap.dedent("".join(lines))).body[0]
-        if not isinstance(function, ast.FunctionDef):
+        if function is None:
             raise LanguageError(f"{self.rule.name}: a rule is a plain function `def name(p, g, s, h, t)`")
         self.function = function
         if [a.arg for a in function.args.args] != ["p", "g", "s", "h", "t"]:
@@ -155,9 +157,45 @@ class _Reader:
                     return returned
             elif isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
                 self.assign(statement.targets[0].id, self.expr(statement.value), statement)
+            elif isinstance(statement, ast.Assign) and (helper := self.helper(statement)) is not None:
+                self.inline(statement, *helper)
             else:
                 raise self.error(statement, "a line must be `name = expression`, `if` on options, or the final return")
         return None
+
+    def helper(self, node: ast.Assign) -> tuple[list[str], ast.Call, Callable[..., Any]] | None:
+        """For `a, b = f(...)`, f a function that the rule's file knows: the names, the call, the function."""
+        target, call = node.targets[0], node.value
+        if len(node.targets) != 1 or not isinstance(target, ast.Tuple) or not isinstance(call, ast.Call):
+            return None
+        names = [e.id for e in target.elts if isinstance(e, ast.Name)]
+        known = getattr(self.rule.update, "__globals__", {})
+        function = known.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        if not inspect.isfunction(function) or call.keywords or len(names) != len(target.elts):
+            return None
+        return names, call, function
+
+    def inline(self, at: ast.Assign, names: list[str], call: ast.Call, function: Callable[..., Any]) -> None:
+        read, _ = _source(function)
+        wanted = [a.arg for a in read.args.args] if read is not None else []
+        if read is None or len(wanted) != len(call.args):
+            raise self.error(at, f"{function.__name__} takes {len(wanted)} arguments, got {len(call.args)}")
+        inner: dict[str, Expr] = {}
+        for name, given in zip(wanted, call.args, strict=True):
+            if name in ("s", "h"):
+                if not _is_name(given, name):
+                    raise self.error(at, f"{function.__name__} takes the rule's own {name!r}, got `{ast.unparse(given)}`")
+            else:
+                inner[name] = self.operand(given)
+        outer, self.env, self.within = self.env, inner, (at, function.__name__)
+        returned = self.block(read.body)
+        value = None if returned is None else returned.value
+        if not isinstance(value, ast.Tuple) or len(value.elts) != len(names):
+            raise self.error(read, f"{function.__name__} must end in a `return` of {len(names)} values")
+        values = [self.expr(e) for e in value.elts]
+        self.env, self.within = outer, None
+        for name, made in zip(names, values, strict=True):
+            self.assign(name, made, at)
 
     def assign(self, name: str, value: Expr, at: ast.AST) -> Expr:
         if name in ("s", "h", "t"):
@@ -287,10 +325,19 @@ class _Reader:
         raise self.error(node, f"`if {ast.unparse(node)}` must test options (h.switch, h.on.gate) alone")
 
     def line(self, node: ast.AST) -> int:
-        return self.first_line + int(getattr(node, "lineno", 1)) - 1
+        return self.first_line + int(getattr(self.within[0] if self.within else node, "lineno", 1)) - 1
 
     def error(self, node: ast.AST, message: str) -> LanguageError:
-        return LanguageError(f"rule {self.rule.name}, line {self.line(node)}: {message}")
+        inside = f"in {self.within[1]}: " if self.within else ""
+        return LanguageError(f"rule {self.rule.name}, line {self.line(node)}: {inside}{message}")
+
+
+@lru_cache(maxsize=256)
+def _source(function: Callable[..., Any]) -> tuple[ast.FunctionDef | None, int]:
+    """A function's tree and first line; None for what is no plain function."""
+    lines, first_line = inspect.getsourcelines(function)
+    read = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    return (read if isinstance(read, ast.FunctionDef) else None), first_line
 
 
 def _is_name(node: ast.AST, name: str) -> bool:

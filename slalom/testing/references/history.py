@@ -40,3 +40,13 @@ def squares(past: Iterable[Vector]) -> list[Vector]:
 def over(a: Vector, b: Vector) -> Vector:
     """a / b, and 0 where both are 0: a coordinate that never had a gradient does not move."""
     return np.asarray(np.where((a == 0) & (b == 0), 0.0, a / np.where(b == 0, 1.0, b)))
+
+
+def penalised(g: Vector, x: Vector, weight_decay: float, decoupled: bool) -> Vector:
+    """The gradient of loss + weight_decay / 2 |x|^2, unless the decay is decoupled from it."""
+    return g if decoupled else np.asarray(g + weight_decay * x)
+
+
+def shrink(x: Vector, rate: float, weight_decay: float, decoupled: bool) -> Vector:
+    """What a decoupled decay takes off the weights beside the step (Loshchilov & Hutter 2019, eq. 1, with lr before it)."""
+    return np.asarray(rate * weight_decay * x if decoupled else np.zeros_like(x))

@@ -32,7 +32,7 @@ def variants(printable: bool = True, product: bool = True) -> list[Settings]:
                     made = rule(**given, **dict.fromkeys(rule.gates, on))
                 except BadValueError:  # a switch that needs a gate, which is off
                     continue
-                found[made.program] = made
+                found.setdefault(made.program, made)
     return list(found.values())
 
 

@@ -16,7 +16,7 @@ import slalom.rules  # noqa: F401  (fills the registry)
 from slalom.core.rule import REGISTRY, Rule
 from slalom.engines.printers.host import HostTape
 from slalom.engines.printers.nodes import G0, P0, Prev, Step
-from slalom.engines.printers.tree import LanguageError, program, reads
+from slalom.engines.printers.tree import LanguageError, inlined, program, reads
 from slalom.rules import adam, nadam, rmsprop, sgd
 from tests.engines.kernels.odd_rule import odd
 
@@ -132,3 +132,37 @@ def test_a_choice_on_the_host_lets_nothing_through_from_the_other_side() -> None
     tape = HostTape(made, [made.assigns[0].target])
     assert float(tape.run(odd().values, 0.5, {"k": 2.0})[0]) == 0.25  # 1 / (t - 0.5) is infinite there
     assert tape.run(odd().values, np.array([0.5, 2.5]), {"k": 2.0})[0].tolist() == [0.25, 0.5]
+
+
+HELPED = """
+def helped(p, x, h):
+    if h.on.lr:
+        p = p * (1 - h.lr * x)
+    inner = 2 * p
+    return p, inner
+
+def bad(p, g):
+    return p @ g, g
+"""
+
+
+def test_a_helper_is_read_as_if_its_body_stood_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "HEAD", HELPED + HEAD)
+    line = HEAD.count("\n") + 1
+    rule = written(tmp_path, monkeypatch, "p, g = helped(p, h.lr, h)\nreturn p - h.lr * g, s._replace(m=g)")
+    plain = written(tmp_path, monkeypatch, "p = p * (1 - h.lr * h.lr)\ng = 2 * p\nreturn p - h.lr * g, s._replace(m=g)")
+    assert program(rule()).assigns[0].value == program(plain()).assigns[0].value
+    one, two = (r.update for r in (rule, plain))
+    settings, p = rule(), torch.tensor([1.0, 2.0])
+    assert torch.equal(one(p, p, settings.init(p), settings.hypers(), 1)[0], two(p, p, settings.init(p), settings.hypers(), 1)[0])
+    made = inlined(program(rule()), program(rule()).p)
+    assert made == inlined(program(plain()), program(plain()).p)
+    for body, message in [
+        ("p, g = bad(p, g)\nreturn p, s", "in bad: `p @ g` is outside"),
+        ("p, g = bad(p)\nreturn p, s", "bad takes 2 arguments, got 1"),
+        ("p, g = helped(p, g, g)\nreturn p, s", "helped takes the rule's own 'h', got `g`"),
+        ("a, b, c = bad(p, g)\nreturn p, s", "bad must end in a `return` of 3 values|in bad"),
+        ("p, g = nowhere(p, g)\nreturn p, s", "a line must be"),
+    ]:
+        with pytest.raises(LanguageError, match=f"rule tested, line {line}: .*({message})"):
+            program(written(tmp_path, monkeypatch, body)())

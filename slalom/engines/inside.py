@@ -1,0 +1,74 @@
+"""What Slalom asks of torch's inside, where torch has no public name for it: looked up here, once, and nowhere else.
+
+A torch that has renamed one of these is still stepped right: `traced` and `wrapped` have second ways to find out, and where
+none is left, `traced` says yes, which is the eager path, and warns.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _found(*paths: str) -> Any:
+    """What lies under the first of these names that torch has, or None."""
+    for path in paths:
+        value: Any = torch
+        for name in path.split("."):
+            value = getattr(value, name, None)
+        if value is not None:
+            return value
+    return None
+
+
+_transform = _found("_C._functorch.peek_interpreter_stack", "_C._functorch.maybe_current_level")  # None outside of any
+_modes = _found("_C._len_torch_dispatch_stack")
+_mode = _found("utils._python_dispatch._get_current_dispatch_mode")  # the same question, asked less directly
+_wrapped = _found("_C._functorch.is_functorch_wrapped_tensor")
+
+# What torch made for its own compiler, for slalom.engines.watch, which does without where there is none.
+tensor_address = _found("_C._dynamo.guards._torchinductor_pyobject_tensor_data_ptr")
+TensorGuards = _found("_C._dynamo.guards.TensorGuards")
+
+KNOWN = _transform is not None and (_modes is not None or _mode is not None)
+if not KNOWN:
+    warnings.warn(
+        f"torch {torch.__version__} does not say whether a transform or a dispatch mode is active in a way that Slalom knows; "
+        "slalom.optim steps without compiled code, several times slower",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def traced() -> bool:
+    """Whether tensors are not what they seem just now: under torch.func transforms or a dispatch mode."""
+    if not KNOWN:
+        return True
+    return _transform() is not None or (_modes() > 0 if _modes is not None else _mode() is not None)
+
+
+def wrapped(x: torch.Tensor) -> bool:
+    """Whether a tensor stands for another under a torch.func transform, perhaps one that is over."""
+    if _wrapped is not None:
+        return bool(_wrapped(x))
+    try:
+        x.untyped_storage()
+    except (NotImplementedError, RuntimeError):
+        return True
+    return False
+
+
+def _not_compiled() -> Any:
+    try:
+        from torch._compile import _disable_dynamo
+    except ImportError:
+        return torch.compiler.disable  # loads the whole compiler: seconds at import
+    return _disable_dynamo
+
+
+not_compiled: Callable[[F], F] = _not_compiled()  # a decorator: torch.compile leaves the function to Python

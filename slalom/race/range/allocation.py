@@ -1,0 +1,168 @@
+"""Where the lanes method spends its steps: a wide short look, a longer one around the best, the rest on four rates.
+
+Rates stand on rungs half a decade apart. A rate that goes on keeps what it has learnt, so it is paid for once. All constants were
+found on the design problems of `benchmarks/range/design_problems.py`, never on the study that judges them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from slalom.race.range.curve import SHARE
+from slalom.race.range.heats import Floats, Heat, Run, Subject
+from slalom.race.range.pick import WIDE, Profile
+
+PER_DECADE = 2
+LOW, HIGH = 1e-5, 1e2
+BUDGET = 800  # steps of each seed, over all its rates
+FIRST, SECOND = 8, 60  # steps after the first and the second look
+DOWN, UP = 1, 5  # rungs around the first look's pick that the second goes on with
+LAST_DOWN, LAST_UP = 1, 2  # and the last around the second's
+TAILS = (0.5, 0.3, 0.2)  # of each look's steps, over which its losses are averaged
+MAX_WIDENINGS = 3
+WIDEN_BY = 4  # rungs: two decades
+LEAST_BUDGET = 300
+
+
+@dataclass
+class Look:
+    """A rung's losses so far: `losses [steps, seeds]`."""
+
+    lr: float
+    losses: Floats
+
+    @property
+    def alive(self) -> bool:
+        """Whether any seed is still finite."""
+        return bool(np.isfinite(self.losses[-1]).any())
+
+    def level(self, tail: float) -> Floats:
+        """Each seed's mean loss over the last share of its steps."""
+        n = max(2, round(len(self.losses) * tail))
+        return np.asarray(self.losses[-n:].mean(0))
+
+
+@dataclass
+class Board:
+    """All rungs looked at, by number; `lr = 10 ** (rung / PER_DECADE)`, or the given rates in their order."""
+
+    subject: Subject
+    seeds: list[int]
+    given: Sequence[float] | None = None
+    looks: dict[int, Look] = field(default_factory=dict)
+    places: dict[int, tuple[list[int], Heat]] = field(default_factory=dict)  # the heat that a rung is in, and all its rungs
+    cost: int = 0
+
+    def lr(self, rung: int) -> float:
+        if self.given is None:
+            return float(10.0 ** (rung / PER_DECADE))
+        inside = min(max(rung, 0), len(self.given) - 1)
+        ratio = (self.given[-1] / self.given[0]) ** (1 / max(len(self.given) - 1, 1))  # beyond the given rates, at their spacing
+        return float(self.given[inside] * float(ratio) ** (rung - inside))
+
+    def train(self, rungs: Sequence[int], steps: int) -> None:
+        """These rungs up to `steps` in all, each from where it stands; one whose seeds have all diverged is left alone."""
+        going: list[tuple[list[int], Heat]] = []
+        for held, heat in {id(place[1]): place for place in self.places.values()}.values():
+            kept = [r for r in held if r in rungs and self.looks[r].alive and self.places[r][1] is heat]
+            if kept:
+                runs = [held.index(r) * len(self.seeds) + k for r in kept for k in range(len(self.seeds))]
+                going.append((kept, heat.only(runs) if kept != held else heat))
+        new = [r for r in rungs if r not in self.looks]
+        if new:
+            going.append((new, self.subject.start([Run(self.lr(r), seed) for r in new for seed in self.seeds])))
+        for held, heat in going:
+            done = len(self.looks[held[0]].losses) if held[0] in self.looks else 0
+            if steps <= done:
+                continue
+            losses = heat.advance(steps - done).reshape(steps - done, len(held), len(self.seeds))
+            self.cost += losses.size
+            for k, r in enumerate(held):
+                before = [self.looks[r].losses] if r in self.looks else []
+                self.looks[r] = Look(self.lr(r), np.concatenate([*before, losses[:, k]]))
+                self.places[r] = (held, heat)
+
+    def profile(self, rungs: Sequence[int], tail: float, initial: float) -> Profile:
+        """Median over seeds of each rung's level."""
+        levels = [float(np.median(self.looks[r].level(tail))) for r in rungs]
+        return Profile(np.log10([self.lr(r) for r in rungs]), np.array(levels), initial)
+
+    def initial(self) -> float:
+        """The loss before training: that of the least rate's first steps, median over seeds."""
+        least = self.looks[min(self.looks)]
+        return float(np.median(least.losses[:FIRST].mean(0)))
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What the search leaves: the board, the last look's rungs, the profile that picks, and the loss before training."""
+
+    board: Board
+    last: list[int]
+    profile: Profile
+    initial: float
+    widened: int
+
+
+def staged(subject: Subject, seeds: list[int], low: float, high: float, budget: int, widen: bool) -> Spent:
+    """The three looks. A least loss at the grid's edge in the first adds two decades beyond it."""
+    scale = budget / BUDGET
+    first, second = max(4, round(FIRST * scale)), max(12, round(SECOND * scale))
+    board = Board(subject, seeds)
+    rungs = list(range(math.floor(math.log10(low) * PER_DECADE + 1e-9), math.ceil(math.log10(high) * PER_DECADE - 1e-9) + 1))
+    board.train(rungs, first)
+    initial = board.initial()
+    rungs, widened = _widen(board, rungs, first, TAILS[0], initial, widen)
+    at = _rung(board.profile(rungs, TAILS[0], initial), rungs)
+    near = [r for r in range(at - DOWN, at + UP + 1) if rungs[0] <= r <= rungs[-1]]
+    board.train(near, second)
+    at = _rung(board.profile(near, TAILS[1], initial), near)
+    last = [r for r in range(at - LAST_DOWN, at + LAST_UP + 1) if rungs[0] <= r <= rungs[-1]]
+    board.train(last, _steps_left(board, last, second, budget))
+    profile = board.profile(last, TAILS[2], initial)
+    for back, tail in ((near, TAILS[1]), (rungs, TAILS[0])):
+        if not profile.falls:  # all of the last four went wrong in the end: what was seen before them counts
+            profile = board.profile(back, tail, initial)
+    return Spent(board, last, profile, initial, widened)
+
+
+def every(subject: Subject, seeds: list[int], lrs: Sequence[float], steps: int, widen: bool) -> Spent:
+    """All given rates for as many steps, and rates beyond where the pick is the first or the last."""
+    board = Board(subject, seeds, given=lrs)
+    board.train(list(range(len(lrs))), steps)
+    initial = board.initial()
+    rungs, widened = _widen(board, list(range(len(lrs))), steps, TAILS[2], initial, widen and len(lrs) > 1)
+    return Spent(board, rungs, board.profile(rungs, TAILS[2], initial), initial, widened)
+
+
+def _widen(board: Board, rungs: list[int], steps: int, tail: float, initial: float, wanted: bool) -> tuple[list[int], int]:
+    """Adds rungs beyond an end of the grid while the least loss is there; the rungs, and how often they were added to."""
+    for done in range(MAX_WIDENINGS if wanted else 0):
+        profile = board.profile(rungs, tail, initial)
+        least = int(np.argmin(profile.loss))
+        drop = profile.ceiling - profile.loss[least]
+        gain = np.delete(profile.loss, least).min() - profile.loss[least] if len(rungs) > 1 else 0.0
+        # A flat end is no reason to look beyond it: rates there that no one uses can be as good by accident.
+        if not profile.falls or least not in (0, len(rungs) - 1) or not gain > SHARE * drop:
+            return rungs, done
+        added = range(rungs[-1] + 1, rungs[-1] + WIDEN_BY + 1) if least else range(rungs[0] - WIDEN_BY, rungs[0])
+        board.train(list(added), steps)
+        rungs = sorted([*rungs, *added])
+    return rungs, MAX_WIDENINGS if wanted else 0
+
+
+def _rung(profile: Profile, rungs: Sequence[int]) -> int:
+    """The rung nearest to the profile's pick."""
+    return rungs[int(np.argmin(np.abs(profile.x - profile.place(WIDE))))]
+
+
+def _steps_left(board: Board, rungs: Sequence[int], at_least: int, budget: int) -> int:
+    """Steps that each of these rungs can be brought to with what is left of the budget."""
+    going = [r for r in rungs if r not in board.looks or board.looks[r].alive]
+    done = sum(len(board.looks[r].losses) for r in going if r in board.looks)
+    left = budget - board.cost // len(board.seeds)
+    return max(at_least, (left + done) // max(len(going), 1))

@@ -1,0 +1,35 @@
+"""A range test at the terminal: run, show, draw."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+from typing import Any
+
+from slalom.race.range import range_test
+from slalom.terminal.output import console, say
+
+LABELS = 24  # columns beside the chart: the loss's figures and the frame
+WIDEST = 100
+
+
+def show(given: dict[str, Any], plot: Path | None, *, json: bool) -> None:
+    """Run the test that the options describe and print what it found."""
+    if plot is not None:
+        drawable()
+    result = range_test(**given)
+    if plot is not None:
+        result.plot(plot)
+    if json:
+        say(json_format.dumps(result.to_dict()))
+        return
+    out = console()
+    plain = not (out.encoding or "").lower().startswith("utf")
+    say(result.text(width=max(min(out.width, WIDEST) - LABELS, 20), ascii_only=plain))
+
+
+def drawable() -> None:
+    """MissingExtraError before any work where the picture could not be drawn in the end."""
+    from slalom.race.range.plot import figure_class
+
+    figure_class()
