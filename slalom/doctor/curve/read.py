@@ -53,8 +53,8 @@ def read_curve(
     >>> noise = np.random.default_rng(0).normal(0, 0.02, 200)
     >>> print(read_curve(2.3 - 0.002 * t + noise))
     slow throughout (lr_too_low), from 200 losses
-      late pace over the mean pace, for the same learning rate: 1.15 (threshold 0.4)
-      fall as a share of the start: 0.158 (threshold 0.75)
+      late pace over the mean pace, for the same learning rate: 1.15 (threshold 0.5)
+      fall as a share of the start: 0.158 (threshold 0.5)
       remedy: the learning rate is too low: raise it 3 to 10 times; slalom.range_test finds how far
     >>> read_curve([2.3, 2.1, float("nan")]).shape
     'divergence'
