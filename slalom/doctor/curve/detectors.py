@@ -74,7 +74,9 @@ class Convergence(Detector):
 
     Converged: in the last `window` values the fall, by the upper end of its 95 % interval (Theil-Sen on means of blocks), is at
     most `tolerance` of the whole fall since the start, at two looks a quarter of a window apart. A noisy loss needs a longer
-    window. `target`: a loss that the mean of the last quarter of the window must reach. What never fell has not converged.
+    window. The window is the time that counts: a loss that falls in a straight line for longer than window / tolerance has
+    converged by this measure, so take a tenth of the run or more. `target`: a loss that the mean of the last quarter of the
+    window must reach. What never fell has not converged; what swings around a steady level has (`Oscillation` tells that).
 
     Where libraries stop after a number of values that did not improve by a fixed amount (Keras, Lightning: `patience`,
     `min_delta`), neither noise nor the loss's unit matters here.
