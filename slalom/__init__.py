@@ -13,7 +13,7 @@ from slalom.race import hooks as _hooks
 from slalom.race import load, race, resume
 
 if TYPE_CHECKING:
-    from slalom import data, nets, optim, report, rules, schedules, testing
+    from slalom import data, doctor, nets, optim, report, rules, schedules, testing
     from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
     from slalom.race.range import range_test
 
@@ -25,6 +25,7 @@ __all__ = [
     "TorchOptimizer",
     "__version__",
     "data",
+    "doctor",
     "lanes_of",
     "load",
     "nets",
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 _LANES = ("Lane", "Lanes", "TorchOptimizer", "lanes_of")
-_ROOMS = ("data", "nets", "optim", "report", "rules", "schedules", "testing")
+_ROOMS = ("data", "doctor", "nets", "optim", "report", "rules", "schedules", "testing")
 
 
 def __getattr__(name: str) -> Any:
