@@ -11,7 +11,7 @@ from torch import nn
 
 from slalom.core.errors import BadValueError
 from slalom.optim.swap import swapped
-from slalom.optim.wrappers.base import WIDER, loaded_tensors, skipped
+from slalom.optim.wrappers.base import WIDER, caught_up, loaded_tensors, skipped
 
 STARTS = ("corrected", "copy", "ramp")
 
@@ -33,7 +33,9 @@ class EMA:
 
     `with ema.swapped():` has the averages in the parameters; afterwards the weights are back to the bit, also after an
     exception. Do not step within. Averages of float16 and bfloat16 weights are kept in float32: in bfloat16, 1 - 0.999 of
-    a difference would be rounded away. Memory: one copy of the parameters, one more within `swapped`.
+    a difference would be rounded away. Under `sparse="dense-equivalent"` every row is caught up at each step, as an average
+    needs it (a module as source: call `optimizer.catch_up()` before `update`). Memory: one copy of the parameters, one more
+    within `swapped`.
 
     Buffers (BatchNorm's running statistics) stay as they are in the model, unless `average_buffers=True` averages those
     of floating type of a module too (torch: `use_buffers=True`); or run `torch.optim.swa_utils.update_bn` within `swapped`.
@@ -163,6 +165,7 @@ class EMA:
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         if not skipped(optimizer) and getattr(optimizer, "stepped", True):
+            caught_up(optimizer)
             self.update()
 
     def _not_inside(self, what: str) -> None:

@@ -11,21 +11,20 @@ from torch.func import functional_call, grad_and_value, vmap
 from slalom.engines.lanes.counter import CounterDropout
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.losses import Loss, one_loss
-from slalom.engines.lanes.mechanism import Buffers, Gradients, spare_lanes
+from slalom.engines.lanes.mechanism import Buffers, Gradients, narrowest, spare_lanes
 
 
 class Batched:
     """See the module; `template` is copied, since functional_call swaps tensors on the object while it runs."""
 
     name = "vmap"
+    compacts = 0.25  # below that, the copy of the other rows costs what it saves
 
     def __init__(self, template: nn.Module, layout: Layout, loss: str | Loss) -> None:
         self.module = copy.deepcopy(template)
         self.layout = layout
         self.loss = one_loss(loss)
-        # The fewest numbers a lane can put into one call: a batch of one sample in the narrowest layer, or a norm's statistics.
-        narrowest = [p.shape[0] if p.dim() else 1 for p in template.parameters()]
-        self.spare = spare_lanes(min([*narrowest, *(b.numel() for b in template.buffers() if b.is_floating_point())]))
+        self.spare = spare_lanes(narrowest(template))
 
     def _one(self, params: dict[str, Tensor], buffers: Buffers, x: Tensor, y: Tensor, key: Tensor) -> tuple[Tensor, Buffers]:
         state = {**params, **{k: v.clone() for k, v in buffers.items()}}

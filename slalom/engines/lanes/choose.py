@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +16,11 @@ from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.losses import Loss, one_loss
 from slalom.engines.lanes.mechanism import Mechanism
 from slalom.engines.lanes.solo import Solo
+from slalom.engines.lanes.stack.traced import Graphs, Traced
+from slalom.engines.lanes.stack.tracing import why_untraceable
 from slalom.engines.lanes.stacked import Stacked, why_not
 
-MECHANISMS: dict[str, type[Stacked] | type[Batched] | type[Solo]] = {"stacked": Stacked, "vmap": Batched, "solo": Solo}
+MECHANISMS = ("stacked", "traced", "vmap", "solo")  # the fastest first
 
 
 @dataclass(frozen=True)
@@ -27,32 +30,52 @@ class Choice:
     name: str
     why: str
     slower: bool = False
+    graphs: Graphs | None = field(default=None, compare=False, repr=False)
 
     def make(self, template: nn.Module, layout: Layout, loss: str | Loss) -> Mechanism:
-        """A mechanism of its own for one chunk."""
-        return MECHANISMS[self.name](copy.deepcopy(template), layout, loss)
+        """A mechanism of its own for one chunk; graphs are shared among chunks."""
+        if self.graphs is not None:
+            return Traced(self.graphs, layout, loss)
+        kinds: dict[str, type[Stacked] | type[Batched] | type[Solo]] = {"stacked": Stacked, "vmap": Batched, "solo": Solo}
+        return kinds[self.name](copy.deepcopy(template), layout, loss)
+
+    def layers(self) -> list[str]:
+        """How each kind of layer runs, where that differs."""
+        return [] if self.graphs is None else self.graphs.lines
 
 
-def choose(template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: Tensor, wanted: str = "auto") -> Choice:
-    """Pick for batches like `x, y`; `wanted` other than "auto" is taken, or refused with the reason."""
+def choose(
+    template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: Tensor, wanted: str = "auto", lanes: int = 2
+) -> Choice:
+    """Pick for batches like `x, y` and chunks of `lanes`; `wanted` other than "auto" is taken, or refused with the reason."""
     if wanted != "auto" and wanted not in MECHANISMS:
         raise BadValueError(f"mechanism must be auto, {', '.join(MECHANISMS)}; got {wanted!r}")
     trial(template, layout, loss, x, y)
-    unstackable = why_not(template, x)
-    if unstackable is None and wanted in ("auto", "stacked"):
-        unstackable = _fault(Stacked, template, layout, loss, x, y)
     if wanted == "solo":
         return Choice("solo", "asked for")
-    if unstackable is None and wanted in ("auto", "stacked"):
-        return Choice("stacked", "a chain of modules that have a stacked form")
-    if wanted == "stacked":
-        raise BadValueError(f"this model cannot be stacked: {unstackable}; use mechanism='auto'")
-    broken = _fault(Batched, template, layout, loss, x, y)
-    if broken is None:
-        return Choice("vmap", f"not stacked, since {unstackable}")
-    if wanted == "vmap":
-        raise BadValueError(f"this model cannot be batched by torch.func.vmap: {broken}; use mechanism='auto'")
-    return Choice("solo", f"one lane at a time, since {unstackable} and torch.func.vmap cannot batch it: {broken}", True)
+    graphs = Graphs(copy.deepcopy(template))
+    ways = {
+        "stacked": Choice("stacked", "a chain of layers that are stacked"),
+        "traced": Choice("traced", "its own forward over stacked tensors", graphs=graphs),
+        "vmap": Choice("vmap", "the fastest that can"),
+    }
+    before: dict[str, Callable[[], str | None]] = {
+        "stacked": lambda: why_not(template, x), "traced": lambda: why_untraceable(template), "vmap": lambda: None,
+    }  # fmt: skip
+    doing = {"stacked": "stacked", "traced": "traced", "vmap": "batched by torch.func.vmap"}
+    reasons: dict[str, str] = {}
+    for name, choice in ways.items():
+        if wanted not in ("auto", name):
+            continue
+        fault = before[name]() or _fault(choice, template, layout, loss, x, y, 2 if name == "stacked" else lanes)
+        if fault is None:
+            told = "; ".join(f"not {doing[k]}: {why}" for k, why in reasons.items())
+            return Choice(name, f"{choice.why}; {told}" if told else choice.why, graphs=choice.graphs)
+        if wanted == name:
+            raise BadValueError(f"this model cannot be {doing[name]}: {fault}; use mechanism='auto'")
+        reasons[name] = fault
+    told = "; ".join(f"not {doing[k]}: {why}" for k, why in reasons.items())
+    return Choice("solo", f"one lane at a time; {told}", True)
 
 
 def trial(template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: Tensor) -> None:
@@ -80,26 +103,32 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 
-def _fault(
-    kind: type[Stacked] | type[Batched], template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: Tensor
-) -> str | None:
-    """What goes wrong when two different lanes of the model are batched and compared with each run alone; or None."""
-    dtype = next(template.parameters()).dtype
-    row = layout.row(template).to(dtype)
-    params = torch.stack([row, row * 1.01])
-    buffers = {k: torch.stack([v, v]) for k, v in beside(template).items()}
-    keys = lane_keys([1, 2], 1)
-    own_x, own_y = torch.stack([x, x.flip(0)]), torch.stack([y, y.flip(0)])  # a race gives each lane a batch of its own
-    alone = Solo(template, layout, loss).gradients(params, buffers, own_x, own_y, keys, True)
+def _fault(choice: Choice, template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: Tensor, lanes: int) -> str | None:
+    """What goes wrong when different lanes of the model are batched and two of them compared with each run alone; or None.
+
+    `lanes`: how many there will be in a chunk, so that what is traced here serves later.
+    """
     try:
-        batched = kind(copy.deepcopy(template), layout, loss)
-        together = batched.gradients(params, buffers, own_x, own_y, keys, True)
+        batched = choice.make(template, layout, loss)
+    except Exception as error:
+        return _first_line(error)
+    count = max(lanes, 2) + batched.spare
+    row = layout.row(template).to(next(template.parameters()).dtype)
+    params = torch.stack([row, row * 1.01] * (count // 2) + [row] * (count % 2))
+    buffers = {k: v.unsqueeze(0).repeat(count, *[1] * v.dim()) for k, v in beside(template).items()}
+    keys = lane_keys(range(count), 1)
+    own_x, own_y = torch.stack([x, x.flip(0)]), torch.stack([y, y.flip(0)])  # a race gives each lane a batch of its own
+    two, held = params[:2], {k: v[:2] for k, v in buffers.items()}
+    alone = Solo(template, layout, loss).gradients(two, held, own_x, own_y, keys[:2], True)
+    turns = torch.arange(count) % 2
+    try:
+        together = batched.gradients(params, buffers, own_x[turns], own_y[turns], keys, True)
         outputs = batched.predict(params, buffers, x)
     except Exception as error:  # whatever it is: the model alone did it
         return _first_line(error)
-    expected = Solo(template, layout, loss).predict(params, buffers, x)
-    pairs = [(together.loss, alone.loss), (together.grads, alone.grads), (outputs, expected)]
-    pairs += [(together.buffers[k], alone.buffers[k]) for k in buffers]
+    expected = Solo(template, layout, loss).predict(two, held, x)
+    pairs = [(together.loss[:2], alone.loss), (together.grads[:2], alone.grads), (outputs[:2], expected)]
+    pairs += [(together.buffers[k][:2], alone.buffers[k]) for k in buffers]
     for ours, theirs in pairs:
         finite = theirs.double()[torch.isfinite(theirs)]
         scale = float(finite.abs().max()) if finite.numel() else 0.0

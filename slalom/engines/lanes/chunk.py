@@ -3,6 +3,9 @@
 A vectorised loop hands the last few elements of a tensor to scalar code, which may round otherwise (torch.sigmoid does).
 Where a mechanism cannot exclude that, the chunk carries `spare` lanes at its end, which take that tail, so that a lane's
 numbers are the same to the bit wherever it stands and whoever stands beside it.
+
+That is also why lanes that are no longer trained can be left out: once enough of a chunk has stopped, forward and backward
+run on a copy of the other rows alone. Parameters and optimizer state stay where they are.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from slalom.core.rule import Settings
 from slalom.engines.lanes.counter import lane_keys
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, beside
-from slalom.engines.lanes.mechanism import Mechanism
+from slalom.engines.lanes.mechanism import Buffers, Mechanism
 from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update
 
 
@@ -62,6 +65,24 @@ class Chunk:
         clips = [lane.clip for lane in lanes]
         self.clip = np.array([np.inf if c is None else c for c in clips]) if any(clips) else None
         self.updates = [(rows, self._update(rows, kernels)) for rows in _runs(self.lanes)]
+        self.run = np.arange(len(lanes))  # the rows that forward and backward run on, spare lanes apart
+
+    def _compact(self) -> None:
+        """Leaves out rows that have stopped, where their share of those run has reached what the mechanism asks for."""
+        live = self.alive[self.run]
+        if 0 < live.sum() < len(live) and 1 - live.mean() >= self.mechanism.compacts:
+            self.run = self.run[live]
+
+    def _selected(self) -> Tensor | None:
+        """Indices of the rows to run, spare lanes included; None for all."""
+        n = len(self.lanes)
+        if len(self.run) == n:
+            return None
+        return torch.from_numpy(np.concatenate([self.run, np.arange(n, n + self.mechanism.spare)]))
+
+    def stop(self, numbers: Sequence[int]) -> None:
+        """These lanes of the chunk are trained no further."""
+        self.alive[[self.numbers.index(k) for k in numbers]] = False
 
     def _update(self, rows: slice, kernels: Kernels) -> Update:
         lanes, params = self.lanes[rows], self.params[rows]
@@ -71,23 +92,36 @@ class Chunk:
 
     def _again(self, row: int) -> tuple[Tensor, Tensor]:
         x, y, keys, per_lane = self._batch
-        one = slice(row, row + 1)
+        one, place = slice(row, row + 1), int(np.searchsorted(self.run, row))
+        at = slice(place, place + 1)
         buffers = {k: v[one] for k, v in self.buffers.items()}
-        lane_x, lane_y = (x[one], y[one]) if per_lane else (x, y)
-        loss, grads, _ = self.mechanism.gradients(self.params[one], buffers, lane_x, lane_y, keys[one], per_lane)
+        lane_x, lane_y = (x[at], y[at]) if per_lane else (x, y)
+        loss, grads, _ = self.mechanism.gradients(self.params[one], buffers, lane_x, lane_y, keys[at], per_lane)
         return loss[0], grads[0]
 
+    def _gradients(self, x: Tensor, y: Tensor, per_lane: bool) -> tuple[Tensor, Tensor, Buffers]:
+        """Loss `[lanes]` and gradient `[lanes, D]`, NaN and unset for rows that are not run; buffers of the rows that are."""
+        chosen, n = self._selected(), len(self.lanes)
+        keys, params, held = lane_keys(self.seeds, self.t), self.params, self.buffers
+        if chosen is not None:
+            keys, params, held = keys[chosen], params[chosen], {k: v[chosen] for k, v in held.items()}
+        self._batch = (x, y, keys, per_lane)
+        loss, grads, buffers = self.mechanism.gradients(params, held, x, y, keys, per_lane)
+        if chosen is None:
+            return loss[:n], grads[:n], buffers
+        rows = chosen[: len(self.run)]
+        every, unset = loss.new_full((n,), float("nan")), grads.new_zeros(n, grads.shape[1])
+        every[rows], unset[rows] = loss[: len(rows)], grads[: len(rows)]
+        return every, unset, buffers
+
     def step(self, x: Tensor, y: Tensor, per_lane: bool) -> tuple[Floats, Floats]:
-        """One step: loss and gradient norm (before clipping) of each lane; NaN once a lane has retired."""
+        """One step: loss and gradient norm (before clipping) of each lane; NaN once a lane has stopped.
+
+        `per_lane`: x and y have a leading axis, of the rows that `_selected` gives.
+        """
         self.t += 1
         n = len(self.lanes)
-        nothing = np.full(n, np.nan)
-        if not self.alive.any():
-            return nothing, nothing
-        keys = lane_keys(self.seeds, self.t)
-        self._batch = (x, y, keys, per_lane)
-        loss, grads, buffers = self.mechanism.gradients(self.params, self.buffers, x, y, keys, per_lane)
-        loss, grads = loss[:n], grads[:n]
+        loss, grads, buffers = self._gradients(x, y, per_lane)
         losses: Floats = loss.double().numpy()
         live = self.alive & np.isfinite(losses)
         stepped, norms = np.zeros(n, dtype=bool), np.full(n, np.nan)
@@ -107,34 +141,49 @@ class Chunk:
         if stepped.all():
             self.buffers = new
             return
-        rows = torch.from_numpy(np.flatnonzero(stepped))
+        places = torch.from_numpy(np.flatnonzero(stepped[self.run]))
+        rows = torch.from_numpy(self.run)[places]
         for k, v in new.items():
-            self.buffers[k][rows] = v[rows]
+            self.buffers[k][rows] = v[places]
 
     def epoch(self, x: Tensor, y: Tensor, batches: Sequence[Tensor]) -> tuple[Floats, Floats]:
         """Steps over batches of indices into x and y, each `[batch]` (shared) or `[lanes, batch]`: two `[steps, lanes]`."""
         losses, norms = [], []
         for index in batches:
+            if not self.alive.any():
+                self.t += 1
+                losses.append(np.full(len(self.lanes), np.nan))
+                norms.append(losses[-1])
+                continue
+            self._compact()
             per_lane = index.dim() == 2
-            if per_lane and self.mechanism.spare:
-                index = torch.cat([index, index[-1:].expand(self.mechanism.spare, -1)])
+            if per_lane:
+                own = index[torch.from_numpy(self.run)]
+                index = torch.cat([own, own[-1:].expand(self.mechanism.spare, -1)])
             loss, norm = self.step(x[index], y[index], per_lane)
             losses.append(loss)
             norms.append(norm)
         return np.stack(losses), np.stack(norms)
 
     def outputs(self, x: Tensor, batch: int) -> Tensor:
-        """Evaluation-mode outputs `[lanes, n, ...]`."""
-        n = len(self.lanes)
-        return torch.cat([self.mechanism.predict(self.params, self.buffers, part)[:n] for part in torch.split(x, batch)], dim=1)
+        """Evaluation-mode outputs `[lanes, n, ...]`, of lanes that have stopped also."""
+        return self._predict(self.params, self.buffers, x, batch)[: len(self.lanes)]
+
+    def _predict(self, params: Tensor, buffers: Buffers, x: Tensor, batch: int) -> Tensor:
+        return torch.cat([self.mechanism.predict(params, buffers, part) for part in torch.split(x, batch)], dim=1)
 
     def evaluate(self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]], batch: int) -> Floats:
-        """Each measure of each lane over all of x, y: `[measures, lanes]`; NaN for retired lanes."""
+        """Each measure of each lane over all of x, y: `[measures, lanes]`; NaN for lanes that have stopped."""
         out = np.full((len(measures), len(self.lanes)), np.nan)
         if self.alive.any():
-            outputs = self.outputs(x, batch)
-            for i in np.flatnonzero(self.alive):
-                out[:, i] = [float(measure(outputs[i], y)) for measure in measures]
+            self._compact()
+            chosen = self._selected()
+            params = self.params if chosen is None else self.params[chosen]
+            buffers = self.buffers if chosen is None else {k: v[chosen] for k, v in self.buffers.items()}
+            outputs = self._predict(params, buffers, x, batch)
+            for place, i in enumerate(self.run):
+                if self.alive[i]:
+                    out[:, i] = [float(measure(outputs[place], y)) for measure in measures]
         return out
 
     def state_dict(self) -> dict[str, Any]:
@@ -158,6 +207,7 @@ class Chunk:
         self.params.copy_(state["params"])
         self.buffers = {k: v.clone() for k, v in state["buffers"].items()}
         self.alive = state["alive"].numpy().copy()
+        self.run = np.arange(len(self.lanes))
         self.retired = [Retirement(*r) for r in state["retired"]]
         for (_, update), saved in zip(self.updates, state["updates"], strict=True):
             update.load_state_dict(saved)

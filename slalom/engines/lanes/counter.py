@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from slalom.engines.lanes import layered
+
 _LOW = 0xFFFFFFFF
 
 
@@ -57,7 +59,10 @@ def drop(x: Tensor, key: Tensor, site: int, p: float, mask_shape: Sequence[int])
 
 
 class CounterDropout(TorchFunctionMode):
-    """While active, `torch.nn.functional.dropout` and its channel-wise kin draw from `key`; sites count up by call."""
+    """While active, dropout draws from `key`; sites count up by call.
+
+    That is `torch.nn.functional.dropout`, its channel-wise kin, and the dropout inside attention and recurrent layers.
+    """
 
     _channels: dict[Callable[..., Any], int] = {F.dropout: 0, F.dropout1d: 1, F.dropout2d: 2, F.dropout3d: 3}  # noqa: RUF012
 
@@ -68,9 +73,20 @@ class CounterDropout(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func not in self._channels:
-            return func(*args, **kwargs)
-        return self._dropout(self._channels[func], *args, **kwargs)
+        if func in self._channels:
+            return self._dropout(self._channels[func], *args, **kwargs)
+        if func is F.multi_head_attention_forward:
+            with self:
+                return layered.attention_inside(*args, **kwargs)
+        if func is F.scaled_dot_product_attention and (kwargs.get("dropout_p") or (len(args) > 4 and args[4])):
+            return layered.attention(self.drop_all, *args, **kwargs)
+        if func in layered.RECURRENT and not layered.is_packed(args) and args[4] > 1 and args[5] > 0 and args[6]:
+            return layered.layered(func, args, layered.plain_layer, self.drop_all)
+        return func(*args, **kwargs)
+
+    def drop_all(self, x: Tensor, p: float) -> Tensor:
+        """Dropout of every element of `x` by itself."""
+        return self._dropout(0, x, p)
 
     def _dropout(self, dims: int, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
         # Out of place also when inplace is asked for: the result is the same, and vmap cannot write into a shared input.

@@ -40,7 +40,7 @@ class Lanes:
     `model`: a factory, called right after `torch.manual_seed(lane.seed)`, or a module that is copied.
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
-    `"stacked"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that one thread trains together.
+    `"stacked"`, `"traced"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that a thread trains together.
 
     `notes`: what the person should know, such as a slower way that had to be taken.
 
@@ -75,9 +75,10 @@ class Lanes:
         for seed, module in by_seed.items():
             if Layout.of(module) != self.layout:
                 raise BadValueError(f"the factory made another architecture for seed {seed}; lanes of a heat must share one")
-        x, y = example
+        x, y = (self._cast(part) for part in example)
         self._loss = loss
-        self.choice: Choice = choose(self._template, self.layout, loss, self._cast(x), self._cast(y), mechanism)
+        size = min(chunk or chunk_size(len(lanes), torch.get_num_threads()), len(lanes))
+        self.choice: Choice = choose(self._template, self.layout, loss, x, y, mechanism, size)
         self._kernels, slower = kernels_for(lanes, dtype)
         self.notes = [slower] if slower else []
         if self.choice.slower:
@@ -144,7 +145,7 @@ class Lanes:
     def epoch(self, x: Tensor, y: Tensor, batches: Sequence[Tensor]) -> tuple[Floats, Floats]:
         """Steps over `batches` of indices into x and y: `[batch]`, shared by all lanes, or `[lanes, batch]`, one's own each.
 
-        Returns training loss and gradient norm, `[steps, lanes]`; NaN after a lane has retired.
+        Returns training loss and gradient norm, `[steps, lanes]`; NaN after a lane has retired or been stopped.
         """
         for index in batches:
             if index.dim() not in (1, 2) or (index.dim() == 2 and len(index) != len(self.lanes)):
@@ -171,6 +172,28 @@ class Lanes:
             out[chunk.numbers] = part
         return out
 
+    def stop(self, lanes: Sequence[int]) -> None:
+        """Train these lanes no further: curves and measures are NaN from here on, what they hold is kept, the others run faster.
+
+        >>> import slalom, torch
+        >>> x, y = torch.randn(64, 4), torch.randint(0, 3, (64,))
+        >>> two = slalom.lanes_of("sgd", lr=[0.1, 0.2])
+        >>> made = slalom.Lanes(lambda: torch.nn.Linear(4, 3), two, loss="cross_entropy", example=(x, y))
+        >>> made.stop([0])
+        >>> [bool(v == v) for v in made.step(x, y)[0]]
+        [False, True]
+        """
+        for k in lanes:
+            self._chunk_of(k)
+        for chunk in self._chunks:
+            chunk.stop([k for k in lanes if k in chunk.numbers])
+
+    def _chunk_of(self, lane: int) -> Chunk:
+        chunk = next((c for c in self._chunks if lane in c.numbers), None)
+        if chunk is None:
+            raise BadValueError(f"lane must be one of 0..{len(self.lanes) - 1}, got {lane!r}")
+        return chunk
+
     @property
     def t(self) -> int:
         """Steps so far."""
@@ -188,9 +211,7 @@ class Lanes:
 
     def _held(self, lane: int) -> dict[str, Tensor]:
         """All that a lane holds, tied tensors once."""
-        chunk = next((c for c in self._chunks if lane in c.numbers), None)
-        if chunk is None:
-            raise BadValueError(f"lane must be one of 0..{len(self.lanes) - 1}, got {lane!r}")
+        chunk = self._chunk_of(lane)
         row = chunk.numbers.index(lane)
         trained = {k: v[0] for k, v in self.layout.split(chunk.params[row : row + 1]).items()}
         return trained | {k: v[row] for k, v in chunk.buffers.items()}
@@ -205,10 +226,11 @@ class Lanes:
         return module
 
     def explain(self) -> str:
-        """Which mechanism runs the lanes and why."""
+        """Which mechanism runs the lanes and why; layer by layer where it differs."""
         sizes = sorted({len(c.lanes) for c in self._chunks}, reverse=True)
         shape = f"{len(self._chunks)} chunks of up to {sizes[0]}" if len(self._chunks) > 1 else "one chunk"
-        return f"{len(self.lanes)} lanes, {self.choice.name} ({self.choice.why}), {shape}"
+        head = f"{len(self.lanes)} lanes, {self.choice.name} ({self.choice.why}), {shape}"
+        return "\n".join([head, *(f"  {line}" for line in self.choice.layers())])
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on to the bit: tensors, numbers and strings only (loads with `weights_only=True`)."""
@@ -225,10 +247,9 @@ class Lanes:
         """Goes on from `state_dict` of lanes made from the same model and the same list."""
         sizes = [len(c["alive"]) for c in state["chunks"]]
         if state["mechanism"] != self.choice.name or sizes != [len(c.lanes) for c in self._chunks]:
-            raise BadValueError(
-                f"the state is of {state['lanes']} lanes, {state['mechanism']}, in chunks of {sizes}; these are {self.explain()}"
-            )
-        for chunk, saved in zip(self._chunks, state["chunks"], strict=True):
-            chunk.load_state_dict(saved)
+            saved, own = f"{state['lanes']} lanes, {state['mechanism']}", self.explain().splitlines()[0]
+            raise BadValueError(f"the state is of {saved}, in chunks of {sizes}; these are {own}")
+        for chunk, part in zip(self._chunks, state["chunks"], strict=True):
+            chunk.load_state_dict(part)
         for i, schedule in state.get("schedules", {}).items():
             self.lanes[i].schedule.load_state_dict(schedule)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,6 +47,13 @@ class Layout:
         """Views `[n, *shape]` of each parameter of `rows [n, length]`."""
         parts = torch.split(rows, self.sizes, dim=1)
         return {k: v.reshape(len(rows), *s) for k, s, v in zip(self.names, self.shapes, parts, strict=True)}
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        """The inverse of `split`: `[n, *shape]` of each parameter, in any memory order, copied once into rows `[n, length]`."""
+        rows = parts[0].new_empty(len(parts[0]), self.length)
+        for view, part in zip(self.split(rows).values(), parts, strict=True):
+            view.copy_(part)
+        return rows
 
     def row(self, module: nn.Module) -> Tensor:
         """The module's parameters as one row `[length]`."""

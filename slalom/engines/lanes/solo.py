@@ -21,6 +21,7 @@ class Solo:
     """See the module. A model that draws from torch's global generator gets it seeded by the lane's key, under a lock."""
 
     name = "solo"
+    compacts = 0.0  # a lane left out is a lane saved
     spare = 0
 
     def __init__(self, template: nn.Module, layout: Layout, loss: str | Loss) -> None:

@@ -1,4 +1,7 @@
-"""Lanes by surgery: a chain of known modules becomes a chain of functions of stacked activations `[lanes, batch, features]`.
+"""Lanes by surgery: a chain of known modules becomes a chain of functions of stacked activations.
+
+From the first Linear on they are `[lanes, features, batch]`: weights need no transposing, gradients come out in the layout of
+the weights, and sums over the batch, and softmax over the classes, run along vectors.
 
 Only where it is certain to be the same: `nn.Sequential` (nested) of the exact classes below, without hooks,
 parametrisations or shared parameters. `why_not` says what stands in the way.
@@ -65,8 +68,8 @@ def _linear(at: str, module: nn.Linear) -> Link:
     bias = f"{at}bias" if module.bias is not None else None
 
     def run(h: Tensor, params: dict[str, Tensor], _buffers: Buffers, _keys: Tensor | None) -> Tensor:
-        weight = params[f"{at}weight"].transpose(1, 2)
-        return torch.bmm(h, weight) if bias is None else torch.baddbmm(params[bias].unsqueeze(1), h, weight)
+        weight = params[f"{at}weight"]
+        return torch.bmm(weight, h) if bias is None else torch.baddbmm(params[bias].unsqueeze(2), weight, h)
 
     return run
 
@@ -76,10 +79,10 @@ def _batch_norm(at: str, module: nn.BatchNorm1d) -> Link:
 
     def run(h: Tensor, params: dict[str, Tensor], buffers: Buffers, keys: Tensor | None) -> Tensor:
         if keys is not None or not tracks:
-            n = h.shape[1]
+            n = h.shape[2]
             if n < 2:
                 raise ValueError(f"BatchNorm needs more than 1 sample a batch when training, got {n}")
-            variance, mean = torch.var_mean(h, dim=1, correction=0)
+            variance, mean = torch.var_mean(h, dim=2, correction=0)
             if keys is not None and tracks:
                 running_mean, running_var = buffers[f"{at}running_mean"], buffers[f"{at}running_var"]
                 buffers[f"{at}running_mean"] = torch.lerp(running_mean, mean.detach(), momentum)
@@ -88,24 +91,35 @@ def _batch_norm(at: str, module: nn.BatchNorm1d) -> Link:
         else:
             mean, variance = buffers[f"{at}running_mean"], buffers[f"{at}running_var"]
         deviation = torch.sqrt(variance + eps)  # root and quotient are exact; rsqrt depends on where an element stands
-        h = (h - mean.unsqueeze(1)) / deviation.unsqueeze(1)
+        h = (h - mean.unsqueeze(2)) / deviation.unsqueeze(2)
         if module.affine:
-            h = torch.addcmul(params[f"{at}bias"].unsqueeze(1), h, params[f"{at}weight"].unsqueeze(1))
+            h = torch.addcmul(params[f"{at}bias"].unsqueeze(2), h, params[f"{at}weight"].unsqueeze(2))
         return h
 
     return run
 
 
 def _prelu(at: str) -> Link:
-    return lambda h, params, _buffers, _keys: torch.where(h > 0, h, params[f"{at}weight"].unsqueeze(1) * h)
+    return lambda h, params, _buffers, _keys: torch.where(h > 0, h, params[f"{at}weight"].unsqueeze(2) * h)
 
 
 def _dropout(site: int, p: float) -> Link:
-    return lambda h, _params, _buffers, keys: h if keys is None or p == 0 else drop(h, keys, site, p, h.shape[1:])
+    def run(h: Tensor, _params: dict[str, Tensor], _buffers: Buffers, keys: Tensor | None) -> Tensor:
+        if keys is None or p == 0:
+            return h
+        rows = h.transpose(1, 2)  # the mask is drawn for [batch, features], as for the module alone
+        return drop(rows, keys, site, p, rows.shape[1:]).transpose(1, 2)
+
+    return run
 
 
-def _chain(module: nn.Module) -> list[Link]:
-    links: list[Link] = []
+def _features_first(h: Tensor, _params: dict[str, Tensor], _buffers: Buffers, _keys: Tensor | None) -> Tensor:
+    return h.flatten(2).transpose(1, 2)
+
+
+def _chain(module: nn.Module, flat: bool) -> list[Link]:
+    """`flat`: inputs are `[batch, features]`, else there is a Flatten."""
+    links: list[Link] = [_features_first] if flat else []
     sites = 0
     for at, leaf in _leaves(module):
         if isinstance(leaf, nn.Linear):
@@ -118,7 +132,8 @@ def _chain(module: nn.Module) -> list[Link]:
             sites += leaf.p > 0
             links.append(_dropout(sites, leaf.p))
         elif isinstance(leaf, nn.Flatten):
-            links.append(lambda h, _params, _buffers, _keys: h.flatten(2))
+            links += [] if flat else [_features_first]
+            flat = True
         elif isinstance(leaf, nn.ReLU):
             links.append(lambda h, _params, _buffers, _keys: F.relu(h))  # never in place: h may be the shared input
         else:
@@ -143,18 +158,23 @@ class Stacked:
     """See the module."""
 
     name = "stacked"
+    compacts = 0.25  # below that, the copy of the other rows costs what it saves
 
     def __init__(self, template: nn.Module, layout: Layout, loss: str | Loss) -> None:
-        self.links = _chain(template)
+        self.template = template
+        self.links: dict[bool, list[Link]] = {}
         self.layout = layout
         self.loss = lane_loss(loss)
         self.spare = _spare(template, own_loss=not isinstance(loss, str))
 
     def _forward(self, params: dict[str, Tensor], buffers: Buffers, h: Tensor, keys: Tensor | None) -> Tensor:
         held = {**buffers, **params}  # frozen parameters are among the buffers
-        for link in self.links:
+        flat = h.dim() == 3
+        if flat not in self.links:
+            self.links[flat] = _chain(self.template, flat)
+        for link in self.links[flat]:
             h = link(h, held, buffers, keys)
-        return h
+        return h.transpose(1, 2) if h.dim() == 3 else h
 
     def gradients(self, params: Tensor, buffers: Buffers, x: Tensor, y: Tensor, keys: Tensor, per_lane: bool) -> Gradients:
         leaves = {k: v.detach().requires_grad_() for k, v in self.layout.split(params).items()}
@@ -162,7 +182,7 @@ class Stacked:
         outputs = self._forward(leaves, new, x if per_lane else x.expand(len(params), *x.shape), keys)
         loss = self.loss(outputs, y, per_lane)
         grads = torch.autograd.grad(loss.sum(), list(leaves.values()))
-        return Gradients(loss.detach(), torch.cat([g.flatten(1) if g.dim() > 1 else g.unsqueeze(1) for g in grads], 1), new)
+        return Gradients(loss.detach(), self.layout.join(grads), new)
 
     def predict(self, params: Tensor, buffers: Buffers, x: Tensor) -> Tensor:
         with torch.no_grad():

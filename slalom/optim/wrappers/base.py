@@ -154,6 +154,14 @@ def _chain(optimizer: torch.optim.Optimizer | None) -> Iterator[torch.optim.Opti
         optimizer = getattr(optimizer, "optimizer", None)
 
 
+def caught_up(optimizer: torch.optim.Optimizer) -> None:
+    """Brings rows that sparse gradients left behind (`sparse="dense-equivalent"`) up to date, before weights are read."""
+    for inner in _chain(optimizer):
+        catch_up = getattr(inner, "catch_up", None)
+        if catch_up is not None:
+            catch_up()
+
+
 def skipped(optimizer: torch.optim.Optimizer) -> bool:
     """Whether a GradScaler has told this optimizer to leave out the step it is in."""
     found = getattr(optimizer, "found_inf", None)

@@ -11,7 +11,7 @@ import torch
 from slalom.core.errors import BadValueError
 from slalom.optim.swap import swapped
 from slalom.optim.wrappers.accumulate import Accumulate
-from slalom.optim.wrappers.base import Wrapper, loaded_tensors, skipped
+from slalom.optim.wrappers.base import Wrapper, caught_up, loaded_tensors, skipped
 
 MOMENTUM = ("keep", "reset", "pullback")
 BUFFER = "momentum_buffer"
@@ -84,6 +84,8 @@ class Lookahead(Wrapper):
     def _step(self, closure: Callable[[], Any] | None) -> Any:
         with torch.no_grad():
             fresh = [p for p in self._params() if p not in self._slow]
+            if fresh:
+                caught_up(self.optimizer)
             self._slow.update((p, p.detach().clone()) for p in fresh)
             if self.momentum == "pullback":
                 for p in fresh:
@@ -98,6 +100,7 @@ class Lookahead(Wrapper):
 
     @torch.no_grad()
     def _synchronize(self) -> None:
+        caught_up(self.optimizer)
         if self.momentum != "keep":
             self._pull_momentum()
         for p, slow in self._slow.items():

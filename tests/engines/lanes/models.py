@@ -30,7 +30,7 @@ def dropping() -> nn.Module:
 
 
 class Residual(nn.Module):
-    """Not a chain, so that only vmap can batch it."""
+    """Not a chain."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,8 +54,6 @@ class Conv(nn.Module):
 
 
 class Gru(nn.Module):
-    """torch.func has no batching rule for it: one lane at a time."""
-
     def __init__(self) -> None:
         super().__init__()
         self.cell = nn.GRU(4, 6, batch_first=True)
@@ -65,5 +63,5 @@ class Gru(nn.Module):
         return self.head(self.cell(x.view(-1, 4, 4))[0][:, -1])
 
 
-MODELS = {"mlp": (mlp, "stacked"), "normed": (normed, "stacked"), "conv": (Conv, "vmap"), "gru": (Gru, "solo")}
-RANDOM_MODELS = {"dropping": (dropping, "stacked"), "residual": (Residual, "vmap")}
+MODELS = {"mlp": (mlp, "stacked"), "normed": (normed, "stacked"), "conv": (Conv, "traced"), "gru": (Gru, "traced")}
+RANDOM_MODELS = {"dropping": (dropping, "stacked"), "residual": (Residual, "traced")}

@@ -104,8 +104,9 @@ def test_a_lane_has_the_same_bits_in_any_company(name: str) -> None:
 def test_mechanisms_agree(name: str) -> None:
     model, _ = ALL[name]
     batches = some_batches(15)
-    runs = {m: make(model, mixed_lanes(), mechanism=m).epoch(X, Y, batches)[0] for m in ("auto", "vmap", "solo")}
+    runs = {m: make(model, mixed_lanes(), mechanism=m).epoch(X, Y, batches)[0] for m in ("auto", "traced", "vmap", "solo")}
     np.testing.assert_allclose(runs["auto"], runs["solo"], rtol=1e-12)
+    np.testing.assert_allclose(runs["traced"], runs["solo"], rtol=1e-12)
     np.testing.assert_allclose(runs["vmap"], runs["solo"], rtol=1e-12)
 
 
@@ -266,7 +267,7 @@ def test_dropout_masks_differ_by_lane_step_and_seed() -> None:
     [
         ({"lanes": []}, "no lanes to train"),
         ({"dtype": torch.float16}, "dtype must be torch.float32 or torch.float64, got torch.float16"),
-        ({"mechanism": "magic"}, "mechanism must be auto, stacked, vmap, solo; got 'magic'"),
+        ({"mechanism": "magic"}, "mechanism must be auto, stacked, traced, vmap, solo; got 'magic'"),
         ({"model": nn.Flatten()}, "no parameter that requires a gradient"),
         ({"model": Residual, "mechanism": "stacked"}, "this model cannot be stacked: Residual has no stacked form"),
         ({"model": lambda: 3}, "must return a torch.nn.Module, got int"),

@@ -80,9 +80,9 @@ class Noisy(nn.Module):
 CASES = [
     (frozen, "stacked"),
     (same_module_twice, "stacked"),
-    (plain_norm_twice, "vmap"),
-    (Tied, "vmap"),
-    (Changes, "vmap"),
+    (plain_norm_twice, "traced"),
+    (Tied, "traced"),
+    (Changes, "traced"),
     (Loops, "solo"),
 ]
 
