@@ -11,6 +11,7 @@ anything else of its gradient, such as a sign, has no such step and is refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ class _Carrier(Tensor):
     def of(value: Tensor, tangent: Tangent) -> Tensor:
         if tangent is None:
             return value
-        made: _Carrier = Tensor._make_subclass(_Carrier, value)  # type: ignore[attr-defined]
+        made: _Carrier = Tensor._make_subclass(_Carrier, value)
         made.tangent = tangent
         return made
 
@@ -113,4 +114,12 @@ class Response:
             ) from None
         self.tangents = {k: v for k in settings.states if (v := getattr(getattr(new_s, k), "tangent", None)) is not None}
         moved = getattr(new_p, "tangent", None)
-        return torch.zeros((), dtype=p.dtype) if moved is None else -torch.as_tensor(moved, device=p.device)
+        return torch.zeros((), dtype=p.dtype) if moved is None else -torch.as_tensor(moved, dtype=p.dtype, device=p.device)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The tangents as tensors."""
+        return {k: v if isinstance(v, Tensor) else torch.tensor(v, dtype=torch.float64) for k, v in self.tangents.items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from a `state_dict()`."""
+        self.tangents = {k: v.clone() if v.dim() else float(v) for k, v in state.items()}

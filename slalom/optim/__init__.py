@@ -74,5 +74,6 @@ class Lion(RuleOptimizer, rule=lion): ...
 
 __all__ = [
     "EMA", "L1", "L2", "NAG", "SGD", "Accumulate", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "ElasticNet", "Lion",
-    "Lookahead", "LpAdam", "Momentum", "NAdam", "RAdam", "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups", "optimizer_class",
+    "Lookahead", "LpAdam", "Momentum", "NAdam", "RAdam", "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups",
+    "optimizer_class",
 ]  # fmt: skip

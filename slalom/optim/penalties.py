@@ -82,8 +82,9 @@ class Attached:
 
     The gradient's part is added to `p.grad` right before a step (after GradScaler's and your own `clip_grad_norm_`, so it is not
     clipped), or after the closure where one is given; it is scaled as the gradients are. The optimizer of a wrapper
-    (`Lookahead`, `Accumulate`) is the one that is followed; a Lookahead's averages are small where its fast weights are 0. Proximal: refused with `clip_grad_norm=`, whose factor is known only
-    after the step. It costs one run of the rule in torch a step. Steps that a GradScaler leaves out shrink nothing.
+    (`Lookahead`, `Accumulate`) is the one that is followed; a Lookahead's averages are small where its fast weights are 0.
+    Proximal: refused with `clip_grad_norm=`, whose factor is known only after the step. It costs one run of the rule in torch
+    a step. Steps that a GradScaler leaves out shrink nothing.
     """
 
     def __init__(self, penalty: Penalty, optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
@@ -112,9 +113,7 @@ class Attached:
 
     def state_dict(self) -> dict[str, Any]:
         """What is remembered of momenta, by parameter and state."""
-        kept = {name: {k: torch.as_tensor(v, dtype=None if isinstance(v, Tensor) else torch.float64) for k, v in r.tangents.items()}
-                for name, r in self._responses.items()}  # fmt: skip
-        return {"tangents": kept}
+        return {"tangents": {name: r.state_dict() for name, r in self._responses.items()}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from a `state_dict()`."""
@@ -122,7 +121,7 @@ class Attached:
         if set(told) != set(self._params):
             raise BadValueError(f"penalty: the state is of {', '.join(told)}, this one's of {', '.join(self._params)}")
         for name, response in self._responses.items():
-            response.tangents = {k: v.clone() if v.dim() else float(v) for k, v in told[name].items()}
+            response.load_state_dict(told[name])
 
     def _refuse_clipping(self) -> None:
         if any(group.get("clip_grad_norm") not in (None, float("inf")) for group in self.optimizer.param_groups):
