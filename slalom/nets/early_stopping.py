@@ -85,7 +85,7 @@ class EarlyStopping:
             raise BadValueError(f"EarlyStopping: there must be a value for each of {len(lanes)} lanes, got {len(values)}")
         if not self._lanes:
             self._lanes = [self._fresh() for _ in values]
-        due = []
+        due: list[int] = []
         for i, (own, value) in enumerate(zip(self._lanes, values, strict=True)):
             if own.stopped:
                 continue
