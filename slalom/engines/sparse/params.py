@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.autograd.graph import increment_version
 
 from slalom.core.rule import Settings
+from slalom.engines.inside import traced
 from slalom.engines.state import state_key
 
 State = MutableMapping[str, torch.Tensor]
@@ -42,7 +43,7 @@ def matrix(x: torch.Tensor, dtype: torch.dtype, shape: torch.Size) -> bool:
 
 def table(settings: Settings, names: list[str], p: torch.Tensor, cell: Mapping[str, torch.Tensor]) -> NDArray[np.int64] | None:
     """Where the parameter and these states lie; None where compiled code may not step them."""
-    if torch._C._functorch.peek_interpreter_stack() is not None or torch._C._len_torch_dispatch_stack() > 0:
+    if traced():
         return None
     tensors = [p, *(cell[state_key(settings.rule, name)] for name in names)]
     if not all(matrix(x, p.dtype, p.shape) for x in tensors):

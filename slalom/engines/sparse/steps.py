@@ -7,10 +7,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import nn
-from torch._compile import _disable_dynamo
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
+from slalom.engines.inside import not_compiled
 from slalom.engines.sparse import lazy
 from slalom.engines.sparse.behind import Behind
 from slalom.engines.sparse.follow import Following
@@ -194,7 +194,7 @@ class SparseSteps(torch.optim.Optimizer):
         self._by_rows = any(lazy.counted(cell) for cell in self.state.values())
 
 
-SparseSteps.catch_up = _disable_dynamo(SparseSteps.catch_up)  # type: ignore[method-assign]
+SparseSteps.catch_up = not_compiled(SparseSteps.catch_up)  # type: ignore[method-assign]
 
 
 def _row_numbers(rows: torch.Tensor, lead: tuple[int, ...], p: torch.Tensor, who: str) -> torch.Tensor:
