@@ -25,9 +25,7 @@ TWINS: dict[str, Callable[[], nn.Module]] = {
 
 def main() -> None:
     """Prints the table."""
-    ours = {name: known.make() for name, known in ACTIVATIONS.items() if name != MAXOUT} | {
-        "swish, beta trained": Swish(1.0, True)
-    }
+    ours = {name: known.make() for name, known in ACTIVATIONS.items() if name != MAXOUT}
     twins = {f"torch's {name}": TWINS[name]() for name in ours if name in TWINS}
     cost = relative_cost({**ours, **twins}, elements=ELEMENTS, repeats=REPEATS)
     print(

@@ -98,7 +98,8 @@ def learning_curve(
     factory, loss = build(model, found), loss_for(None, found)
     classes = found.task == "classification"
     measure = in_units(METRICS["accuracy" if classes else "rmse"].measure, found)
-    many = lanes_of(rule, seed=list(range(seeds)), penalty=penalty, **({} if lr is None else {"lr": lr}))
+    told: dict[str, Any] = {} if lr is None else {"lr": lr}
+    many = lanes_of(rule, seed=list(range(seeds)), penalty=penalty, **told)
     subset = [permutation(s, 0, n) for s in range(seeds)]
     val, train = [], []
     for size in chosen:
