@@ -15,6 +15,7 @@ from slalom.race import load, race, resume
 if TYPE_CHECKING:
     from slalom import data, doctor, nets, optim, report, rules, schedules, testing
     from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
+    from slalom.race.learning_curve import learning_curve
     from slalom.race.range import range_test
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "data",
     "doctor",
     "lanes_of",
+    "learning_curve",
     "load",
     "nets",
     "optim",
@@ -50,6 +52,8 @@ def __getattr__(name: str) -> Any:
     if name in _LANES:
         importlib.import_module("slalom.rules")  # so that lanes_of("adam") finds its rule
         return getattr(importlib.import_module("slalom.engines.lanes"), name)
+    if name == "learning_curve":
+        return importlib.import_module("slalom.race.learning_curve").learning_curve
     if name == "range_test":
         return importlib.import_module("slalom.race.range").range_test
     if name in _ROOMS:

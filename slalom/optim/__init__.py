@@ -8,6 +8,7 @@ no C compiler works, is stepped by the rule itself in torch. GradScaler's factor
 from slalom.engines.optimizer import RuleOptimizer, optimizer_class
 from slalom.optim.ema import EMA
 from slalom.optim.groups import decay_groups
+from slalom.optim.penalties import L1, L2, ElasticNet
 from slalom.optim.wrappers import Accumulate, Lookahead
 from slalom.rules import (
     adadelta,
@@ -72,6 +73,7 @@ class Lion(RuleOptimizer, rule=lion): ...
 
 
 __all__ = [
-    "EMA", "NAG", "SGD", "Accumulate", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Lookahead", "LpAdam",
-    "Momentum", "NAdam", "RAdam", "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups", "optimizer_class",
+    "EMA", "L1", "L2", "NAG", "SGD", "Accumulate", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "ElasticNet", "Lion",
+    "Lookahead", "LpAdam", "Momentum", "NAdam", "RAdam", "RMSprop", "RuleOptimizer", "WindowedAdadelta", "decay_groups",
+    "optimizer_class",
 ]  # fmt: skip

@@ -10,6 +10,9 @@ from slalom.engines.optimizer import RuleOptimizer as RuleOptimizer
 from slalom.engines.optimizer import optimizer_class as optimizer_class
 from slalom.optim.ema import EMA as EMA
 from slalom.optim.groups import decay_groups as decay_groups
+from slalom.optim.penalties import L1 as L1
+from slalom.optim.penalties import L2 as L2
+from slalom.optim.penalties import ElasticNet as ElasticNet
 from slalom.optim.wrappers import Accumulate as Accumulate
 from slalom.optim.wrappers import Lookahead as Lookahead
 
@@ -323,6 +326,8 @@ class Lion(RuleOptimizer):
 
 __all__ = [
     "EMA",
+    "L1",
+    "L2",
     "NAG",
     "SGD",
     "Accumulate",
@@ -331,6 +336,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "ElasticNet",
     "Lion",
     "Lookahead",
     "LpAdam",

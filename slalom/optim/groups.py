@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import torch
 from torch import nn
 
 from slalom.core.errors import BadValueError
-
-_BIAS = re.compile(r"(^|_)bias(_|$)")  # bias, in_proj_bias, bias_ih_l0
-
-_PARAMETRIZED = re.compile(r"(?:^|(?<=\.))parametrizations\.(\w+)\.original\d*$")  # 0.parametrizations.bias.original
+from slalom.core.spared import why_spared
 
 
 class ParamGroups(list[dict[str, Any]]):
@@ -58,7 +54,7 @@ def decay_groups(model: nn.Module, weight_decay: float, *, spare_embeddings: boo
     found: dict[torch.Tensor, tuple[str, str]] = {}
     for full, p in model.named_parameters(remove_duplicate=False):
         name, why = found.get(p, (full, ""))
-        found[p] = (name, why or _spared(model, full, spare_embeddings))
+        found[p] = (name, why or why_spared(model, full, embeddings=spare_embeddings))
     if not found:
         raise BadValueError(f"decay_groups: the model ({type(model).__name__}) has no parameters")
     chosen: dict[bool, list[tuple[str, torch.Tensor, str]]] = {True: [], False: []}
@@ -76,17 +72,3 @@ def decay_groups(model: nn.Module, weight_decay: float, *, spare_embeddings: boo
             }
             groups.append(group if decays else {**group, "reasons": reasons})
     return groups
-
-
-def _spared(model: nn.Module, full: str, spare_embeddings: bool) -> str:
-    """Why a parameter is spared, or nothing."""
-    path, _, name = _PARAMETRIZED.sub(r"\1", full).rpartition(".")
-    module = model.get_submodule(path)
-    kind = type(module).__name__.removeprefix("Parametrized")
-    if _BIAS.search(name):
-        return "bias"
-    if "Norm" in kind or isinstance(module, nn.PReLU):
-        return kind
-    if spare_embeddings and isinstance(module, nn.Embedding | nn.EmbeddingBag):
-        return "embedding"
-    return ""

@@ -24,6 +24,7 @@ from slalom.engines.lanes.counter import lane_keys
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.mechanism import Buffers, Mechanism
+from slalom.engines.lanes.penalties import Penalties
 from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update
 
 
@@ -64,6 +65,7 @@ class Chunk:
         self.seeds = [lane.seed for lane in self.lanes] + [0] * mechanism.spare
         clips = [lane.clip for lane in lanes]
         self.clip = np.array([np.inf if c is None else c for c in clips]) if any(clips) else None
+        self.penalties = Penalties(self.lanes, modules, layout)
         self.updates = [(rows, self._update(rows, kernels)) for rows in _runs(self.lanes)]
         self.run = np.arange(len(lanes))  # the rows that forward and backward run on, spare lanes apart
 
@@ -127,7 +129,9 @@ class Chunk:
         stepped, norms = np.zeros(n, dtype=bool), np.full(n, np.nan)
         for rows, update in self.updates:
             clip = None if self.clip is None else self.clip[rows]
+            self.penalties.before(self.params, grads, rows, update, self.t, live)
             stepped[rows], norms[rows] = update.step(self.params[rows], grads[rows], loss[rows], self.t, live[rows], clip)
+        self.penalties.after(self.params, stepped)
         self._keep_buffers(buffers, stepped)
         faults = {rows.start + i: text for rows, update in self.updates for i, text in update.faults.items()}
         for i in np.flatnonzero(self.alive & ~stepped):
@@ -195,6 +199,7 @@ class Chunk:
             "alive": torch.from_numpy(self.alive),
             "retired": [[r.lane, r.step, r.last_finite_step, r.reason] for r in self.retired],
             "updates": [update.state_dict() for _, update in self.updates],
+            "penalties": self.penalties.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -211,6 +216,7 @@ class Chunk:
         self.retired = [Retirement(*r) for r in state["retired"]]
         for (_, update), saved in zip(self.updates, state["updates"], strict=True):
             update.load_state_dict(saved)
+        self.penalties.load_state_dict(state.get("penalties", {}))
 
     def take(self, row: int, other: Chunk, place: int) -> None:
         """The lane at `place` of another chunk goes on here, at `row`; both chunks are of one model; the other keeps it too."""
@@ -222,6 +228,7 @@ class Chunk:
         self.retired += [replace(r, lane=self.numbers[row]) for r in other.retired if r.lane == other.numbers[place]]
         (rows, update), (theirs, before) = self._stepper(row), other._stepper(place)
         update.take(row - rows.start, before, place - theirs.start)
+        self.penalties.take(row, other.penalties, place)
 
     def _stepper(self, row: int) -> tuple[slice, Update]:
         return next((rows, update) for rows, update in self.updates if rows.start <= row < rows.stop)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from slalom.core.errors import BadValueError
+from slalom.core.penalty import Penalty
 from slalom.core.rule import Rule, Settings, get_rule
 
 Schedule = Callable[[int], float]
@@ -46,15 +47,26 @@ class Lane:
     `optimizer`: settings of a rule (`adam(lr=0.01)`) or a `TorchOptimizer`. `seed`: of initialisation (the model factory
     runs right after `torch.manual_seed(seed)`) and dropout. `schedule`: factor on the lr at a step counted from 0; one that
     cycles momentum sets that too, and one with a state (`slalom.schedules.Plateau`) is given as its `start()`.
-    `clip`: largest gradient norm (over all parameters), as `torch.nn.utils.clip_grad_norm_`.
+    `clip`: largest gradient norm (over all parameters), as `torch.nn.utils.clip_grad_norm_`. `penalty`: an L1, L2 or
+    elastic-net penalty of `slalom.optim`; the losses that are told stay those of the data.
     """
 
     optimizer: Settings | TorchOptimizer
     seed: int = 0
     schedule: Schedule | None = None
     clip: float | None = None
+    penalty: Penalty | None = None
 
     def __post_init__(self) -> None:
+        if self.penalty is not None and self.penalty.thresholds:
+            if self.clip is not None:
+                raise BadValueError(
+                    "a lane's proximal penalty cannot follow its clip; leave one out, or give method='subgradient'"
+                )
+            if isinstance(self.optimizer, TorchOptimizer):
+                raise BadValueError(
+                    f"a lane's proximal penalty needs a rule, not {self.optimizer.name}; name one, or give method='subgradient'"
+                )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
             raise BadValueError(f"a lane's seed must be a whole number in [0, 2**32), got {self.seed!r}")
         if self.clip is not None and not self.clip > 0:
@@ -127,11 +139,13 @@ def lanes_of(
     seed: int | Sequence[int] = 0,
     schedule: Schedule | Sequence[Schedule | None] | None = None,
     clip: float | None = None,
+    penalty: Penalty | Sequence[Penalty | None] | None = None,
     **hypers: Any,
 ) -> list[Lane]:
     """Lanes of one rule: every hyper is one value for all or a sequence with one a lane.
 
-    So is `schedule`, or any of its fields (`Cosine(total=100, final=[0, 0.1])`); of a `Plateau` each lane gets its own state.
+    So is `penalty`, and `schedule`, or any of its fields (`Cosine(total=100, final=[0, 0.1])`);
+    of a `Plateau` each lane gets its own state.
 
     >>> import slalom
     >>> [lane.lr for lane in slalom.lanes_of("adam", lr=[1e-3, 1e-2], b1=0.8)]
@@ -147,6 +161,7 @@ def lanes_of(
     }
     of = len(schedule) if isinstance(schedule, Sequence) else getattr(schedule, "lanes", None)
     many |= {} if of is None else {"schedule": of}
+    many |= {"penalty": len(penalty)} if isinstance(penalty, Sequence) else {}
     n = max(many.values(), default=1)
     for name, length in many.items():
         if length != n:
@@ -161,5 +176,6 @@ def lanes_of(
         else:
             found = get_rule(rule) if isinstance(rule, str) else rule
             optimizer = found(lane=i, **one)
-        lanes.append(Lane(optimizer, lane_seed, _own(schedule, i), clip))
+        mine = penalty[i] if isinstance(penalty, Sequence) else penalty
+        lanes.append(Lane(optimizer, lane_seed, _own(schedule, i), clip, mine))
     return lanes

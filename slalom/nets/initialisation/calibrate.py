@@ -39,6 +39,14 @@ def calibrate(model: nn.Module, chosen: Mapping[str, nn.Module], x: torch.Tensor
     return factors
 
 
+class _Reached(Exception):
+    """The layer that was asked for has run."""
+
+    def __init__(self, outputs: torch.Tensor) -> None:
+        super().__init__()
+        self.outputs = outputs
+
+
 def over_inputs(outputs: torch.Tensor) -> float:
     """The variance over the batch `[batch, ...]`, averaged over units: what a unit's mean adds says nothing about the inputs."""
     return float(outputs.double().flatten(1).var(0).mean())
@@ -58,6 +66,8 @@ def _run(model: nn.Module, x: torch.Tensor, handles: Iterable[Any]) -> None:
     try:
         with torch.no_grad():
             model(x)
+    except _Reached:
+        raise
     except Exception as error:
         raise BadValueError(
             f"initialise: the model cannot take inputs {list(x.shape)}: {error}; give x, a batch of yours"
@@ -69,11 +79,17 @@ def _run(model: nn.Module, x: torch.Tensor, handles: Iterable[Any]) -> None:
 
 def _rescale(model: nn.Module, name: str, layer: nn.Module, x: torch.Tensor) -> float:
     total = 1.0
+
+    def stop(_m: nn.Module, _i: object, out: torch.Tensor) -> None:
+        raise _Reached(out.detach())  # what follows is not needed
+
     for _ in range(ROUNDS):  # more than one only where a layer's output runs back into it
-        kept: list[torch.Tensor] = []
-        handle = getattr(layer, "linear", layer).register_forward_hook(lambda _m, _i, out, kept=kept: kept.append(out.detach()))
-        _run(model, x, [handle])
-        variance = over_inputs(kept[0])
+        handle = getattr(layer, "linear", layer).register_forward_hook(stop)
+        try:
+            _run(model, x, [handle])
+            raise AssertionError(name)
+        except _Reached as reached:
+            variance = over_inputs(reached.outputs)
         if not 0 < variance < float("inf"):
             raise BadValueError(
                 f"initialise: the outputs of {name} have variance {variance:g} on this batch; give x with more variety"

@@ -1,0 +1,44 @@
+"""Forward and backward of every activation at 1 M float32 elements on one thread, relative to ReLU; ours against torch's twin.
+
+Least of interleaved rounds, which other work on the machine disturbs least; the bar for ours is 1.05 of torch's.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from slalom.nets import ACTIVATIONS
+from slalom.nets.activations import MAXOUT, relative_cost
+
+ELEMENTS, REPEATS, BAR = 1_048_576, 25, 1.05
+TWINS: dict[str, Callable[[], nn.Module]] = {
+    "identity": nn.Identity, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU,
+    "prelu": nn.PReLU, "elu": nn.ELU, "gelu": nn.GELU, "gelu_tanh": lambda: nn.GELU("tanh"), "silu": nn.SiLU, "swish": nn.SiLU,
+    "softplus": nn.Softplus, "selu": nn.SELU, "mish": nn.Mish,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Prints the table."""
+    ours = {name: known.make() for name, known in ACTIVATIONS.items() if name != MAXOUT}
+    twins = {f"torch's {name}": TWINS[name]() for name in ours if name in TWINS}
+    cost = relative_cost({**ours, **twins}, elements=ELEMENTS, repeats=REPEATS)
+    print(
+        f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}, torch {torch.__version__}, one thread, {ELEMENTS:,} float32, "
+        f"least of {REPEATS} interleaved rounds, load {os.getloadavg()[0]:.1f}"
+    )
+    print(f"{'activation':<22}{'ours / relu':>12}{'torch / relu':>14}{'ours / torch':>14}  module")
+    for name, module in ours.items():
+        twin = cost.get(f"torch's {name}")
+        kind = type(module)
+        shown = kind.__name__ if not kind.__module__.startswith("torch") else f"torch.nn.{kind.__name__}"
+        theirs = f"{'-':>14}{'-':>14}" if twin is None else f"{twin:>14.2f}{cost[name] / twin:>14.2f}"
+        print(f"{name:<22}{cost[name]:>12.2f}{theirs}  {shown}{' (own)' * (not shown.startswith('torch'))}")
+    print(
+        f"Where the module is torch.nn's itself, ours / torch shows the noise of the measurement; the bar for own ones is {BAR}."
+    )

@@ -1,0 +1,75 @@
+"""The penalties of a chunk's lanes: each lane its own strength, on its own row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from slalom.core.penalty import Penalty
+from slalom.core.rule import Settings
+from slalom.engines.lanes.lane import Lane
+from slalom.engines.lanes.layout import Layout
+from slalom.engines.lanes.update import Mask, RuleUpdate, Update
+from slalom.engines.response import Response
+
+
+class Penalties:
+    """`before` a step adds to the gradients and looks how far the rules will move; `after` it, weights are thresholded."""
+
+    def __init__(self, lanes: Sequence[Lane], modules: Sequence[nn.Module], layout: Layout) -> None:
+        self.lanes = lanes
+        self.of: dict[int, Penalty] = {i: lane.penalty for i, lane in enumerate(lanes) if lane.penalty is not None}
+        masks: dict[Any, Tensor] = {}
+        for penalty in self.of.values():
+            key = None if penalty.params is None else tuple(penalty.params)
+            if key not in masks:
+                chosen = penalty.chosen(modules[0])
+                parts = [torch.full((size,), name in chosen) for name, size in zip(layout.names, layout.sizes, strict=True)]
+                masks[key] = torch.cat(parts)
+        self.masks = {i: masks[None if p.params is None else tuple(p.params)] for i, p in self.of.items()}
+        self.responses = {i: Response() for i, p in self.of.items() if p.thresholds}
+        self.moves: dict[int, Tensor] = {}
+
+    def before(self, params: Tensor, grads: Tensor, rows: slice, update: Update, t: int, live: Mask) -> None:
+        """Changes the gradients `[lanes, D]` of these rows in place; `update` is what will step them."""
+        for i in range(rows.start, rows.stop):
+            if i not in self.of or not live[i]:
+                continue
+            extra = self.of[i].gradient(params[i])
+            if extra is not None:
+                grads[i] += extra * self.masks[i]
+            if i in self.responses and isinstance(update, RuleUpdate):
+                self.moves[i] = self._moves(i, params[i], grads[i], i - rows.start, update, t)
+
+    def _moves(self, i: int, p: Tensor, g: Tensor, row: int, update: RuleUpdate, t: int) -> Tensor:
+        settings = self.lanes[i].optimizer
+        assert isinstance(settings, Settings)
+        values = {k: float(v[row]) for k, v in update.hypers(t).items()}
+        held = {k: v[row] for k, v in update.states.items()} | {k: torch.tensor(v[row]) for k, v in update.scalars.items()}
+        s = settings.rule.S(**{k: held.get(k) for k in settings.rule.states})
+        return self.responses[i].moves(settings, p, g, s, t, values)
+
+    def after(self, params: Tensor, stepped: Mask) -> None:
+        """Thresholds the rows that have stepped."""
+        for i, moved in self.moves.items():
+            if stepped[i]:
+                row, mask = params[i], self.masks[i]
+                shrunk = row.clone()
+                self.of[i].shrink(shrunk, moved.to(row.dtype))
+                row[mask] = shrunk[mask]
+        self.moves = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {str(i): r.state_dict() for i, r in self.responses.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for i, tangents in state.items():
+            self.responses[int(i)].load_state_dict(tangents)
+
+    def take(self, row: int, other: Penalties, place: int) -> None:
+        """Goes on where another's row stands."""
+        if row in self.responses:
+            self.responses[row].tangents = dict(other.responses[place].tangents)
