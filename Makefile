@@ -20,7 +20,7 @@ types: $(VENV)/.test
 	$(BIN)/mypy
 
 suite: $(VENV)/.test
-	$(BIN)/python -m pytest -rs --doctest-modules slalom tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs -n 2 --dist worksteal --doctest-modules slalom tests
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

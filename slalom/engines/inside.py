@@ -35,6 +35,9 @@ _wrapped = _found("_C._functorch.is_functorch_wrapped_tensor")
 tensor_address = _found("_C._dynamo.guards._torchinductor_pyobject_tensor_data_ptr")
 TensorGuards = _found("_C._dynamo.guards.TensorGuards")
 
+# Within it, subclasses of tensors are plain tensors to torch's functions; torch's guide on subclasses names it.
+plain_functions: Any = torch._C.DisableTorchFunctionSubclass
+
 KNOWN = _transform is not None and (_modes is not None or _mode is not None)
 if not KNOWN:
     warnings.warn(

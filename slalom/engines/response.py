@@ -19,6 +19,7 @@ from torch import Tensor
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Settings
+from slalom.engines.inside import plain_functions
 
 Tangent = Any  # a float where all coordinates share it, else a tensor; None for nothing
 _NO_STEP = "has no step in proportion to its gradient"
@@ -40,7 +41,7 @@ class _Carrier(Tensor):
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         plain = [_value(a) for a in args]
-        with torch._C.DisableTorchFunctionSubclass():
+        with plain_functions():
             out = func(*plain, **(kwargs or {}))
         if not isinstance(out, Tensor) or not out.is_floating_point():
             return out
@@ -49,7 +50,7 @@ class _Carrier(Tensor):
 
 def _value(a: Any) -> Any:
     if isinstance(a, _Carrier):
-        with torch._C.DisableTorchFunctionSubclass():
+        with plain_functions():
             return a.as_subclass(Tensor)
     return a
 

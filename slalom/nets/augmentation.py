@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
@@ -166,8 +167,8 @@ class Mixup:
         if self.classes is None and not y.is_floating_point():
             raise BadDataError("Mixup mixes labels too, and these are class numbers; give it classes=")
         soft = y if self.classes is None or y.is_floating_point() else F.one_hot(y, self.classes).to(x.dtype)
-        two = torch._standard_gamma(torch.full((2,), float(self.alpha), dtype=torch.float64), generator=generator)
-        lam = float(two[0] / two.sum()) if two.sum() > 0 else 0.5
+        seed = int(torch.randint(2**62, (), generator=generator))  # torch's own Beta takes no generator
+        lam = float(np.random.default_rng(seed).beta(self.alpha, self.alpha))
         other = torch.randperm(len(x), generator=generator).to(x.device)
         return lam * x + (1 - lam) * x[other], lam * soft + (1 - lam) * soft[other]
 

@@ -64,6 +64,7 @@ def test_survivors_keep_their_bits_and_the_dead_are_left_out(name: str, mechanis
         assert all(torch.equal(v, mixed.weights(j)[key]) for key, v in clean.weights(k).items())
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("model", [normed, LAYERS["gru, no bias, time first"]])
 def test_stopped_lanes_keep_what_they_hold_and_a_resumed_run_goes_on(model) -> None:
     specs = lanes_of("adam", lr=[1e-3, 2e-3, 3e-3, 4e-3], seed=[0, 1, 2, 3])

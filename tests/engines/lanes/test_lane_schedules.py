@@ -86,6 +86,7 @@ def test_each_lane_takes_its_own_numbers():
         lanes_of("adam", lr=[0.01, 0.02], schedule=Cosine(5, final=ends))
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_schedule_that_lanes_share_is_asked_once_a_step():
     asked = []
 
