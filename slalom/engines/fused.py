@@ -22,6 +22,7 @@ from torch.autograd.graph import increment_version
 from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
 from slalom.engines import device
+from slalom.engines.device import PLAIN
 from slalom.engines.inside import traced, wrapped
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.norms import sum_of_squares
@@ -33,7 +34,6 @@ from slalom.engines.step import Job, update
 from slalom.engines.watch import Watch, hooks
 
 _COUNTS = (torch.float32, torch.float64)  # of counts and scalar states
-_PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
 _pointer, _count, _packed = torch.Tensor.data_ptr, torch.Tensor.numel, torch.Tensor.is_contiguous
 _warned = False
 
@@ -122,7 +122,7 @@ class Table:
                 return False
         except (TypeError, RuntimeError):  # a state is no tensor
             return False
-        if not _PLAIN.issuperset(map(type, grads)):
+        if not PLAIN.issuperset(map(type, grads)):
             return False
         if self.packed and all(map(_packed, self.params)) and all(map(_packed, grads)):
             return True
@@ -289,11 +289,11 @@ def fusible(job: Job, settings: Settings) -> bool:
     p = job.p
     if p.device.type != "cpu" and not device.on_cuda(p):
         return False
-    if type(p) not in _PLAIN or p.layout != torch.strided or not _stored(p):
+    if type(p) not in PLAIN or p.layout != torch.strided or not _stored(p):
         return False
     if wrapped(p) or p.is_neg() or p.is_conj() or not isinstance(job.state, dict):
         return False
-    if not all(type(x) in _PLAIN and x.layout == torch.strided for x in job.state.values()):
+    if not all(type(x) in PLAIN and x.layout == torch.strided for x in job.state.values()):
         return False  # something of the user's own
     if not (p.is_contiguous() or torch.ops.aten.is_non_overlapping_and_dense(p)):
         return False
@@ -301,7 +301,7 @@ def fusible(job: Job, settings: Settings) -> bool:
     for name, declared in settings.states.items():
         others.append((job.state[state_key(settings.rule, name)], declared.scalar))
     for x, scalar in others:
-        if type(x) not in _PLAIN or x.layout != torch.strided or x.is_neg() or x.is_conj():
+        if type(x) not in PLAIN or x.layout != torch.strided or x.is_neg() or x.is_conj():
             return False
         if x.device != p.device and not (x is job.state["step"] and x.device.type == "cpu"):
             return False

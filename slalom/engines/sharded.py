@@ -17,24 +17,24 @@ from torch.autograd.graph import increment_version
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
+from slalom.engines.device import PLAIN
 from slalom.engines.printers.tree import LanguageError, program
 
 if TYPE_CHECKING:
     from slalom.engines.step import Job
 
-_PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
 _elementwise: dict[tuple[Rule, tuple[Any, ...]], bool] = {}
 
 
 def is_spread(x: Any) -> bool:
     """Whether it is a DTensor; the module that defines it takes a while to import, so it is not imported to ask."""
-    module = None if type(x) in _PLAIN else sys.modules.get("torch.distributed.tensor")
+    module = None if type(x) in PLAIN else sys.modules.get("torch.distributed.tensor")
     return module is not None and isinstance(x, module.DTensor)
 
 
 def any_spread(params: Iterable[Any]) -> bool:
     """Whether any of them is a DTensor."""
-    return not _PLAIN.issuperset(map(type, params)) and any(map(is_spread, params))
+    return not PLAIN.issuperset(map(type, params)) and any(map(is_spread, params))
 
 
 def elementwise(settings: Settings) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from slalom.core.errors import BadValueError
 from slalom.nets.activations import ACTIVATIONS, Maxout
+from slalom.nets.activations.layers import still
 
 FLAT = 0.05  # a slope below this share of the steepest counts as saturated
 EDGE, POINTS = 20.0, 4001
@@ -72,7 +73,9 @@ class Monitor:
 
     def __init__(self, model: nn.Module, *, every: int = 1, extra: tuple[type[nn.Module], ...] = ()) -> None:
         self.model = model
-        self.every = max(int(every), 1)
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise BadValueError(f"Monitor: every must be a whole number >= 1, got {every!r}")
+        self.every = every
         self._seen: dict[str, _Seen] = {}
         self._before: dict[str, torch.Tensor] = {}
         self._calls: dict[str, int] = {}
@@ -165,12 +168,10 @@ def saturation_limits(module: nn.Module) -> tuple[float, float] | None:
     """
     if isinstance(module, Maxout):
         return None
-    still = copy.deepcopy(module).double().cpu().eval()
-    if isinstance(still, nn.PReLU) and still.weight.numel() > 1:
+    made = still(module)
+    if isinstance(made, nn.PReLU) and made.weight.numel() > 1:
         return (-float("inf"), float("inf"))
-    if getattr(still, "inplace", False):
-        still.inplace = False  # type: ignore[assignment]
-    function: Callable[[torch.Tensor], torch.Tensor] = still
+    function: Callable[[torch.Tensor], torch.Tensor] = made
     x = torch.linspace(-EDGE, EDGE, POINTS, dtype=torch.float64).requires_grad_()
     with torch.enable_grad():
         slope = torch.autograd.grad(function(x).sum(), x)[0].abs()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from slalom.core.errors import BadValueError
 from slalom.nets import Maxout, Monitor
 from slalom.nets.monitors import saturation_limits
 
@@ -93,3 +94,8 @@ def test_limits():
     assert low == pytest.approx(-high)
     assert saturation_limits(nn.LeakyReLU(0.2)) == (-float("inf"), float("inf"))
     assert saturation_limits(Maxout(2, 2)) is None
+
+
+def test_every_is_checked():
+    with pytest.raises(BadValueError, match="every must be a whole number >= 1, got 0"):
+        Monitor(net(), every=0)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch.autograd.graph import increment_version
 
 from slalom.core.rule import Settings
+from slalom.engines.device import PLAIN
 from slalom.engines.inside import traced
 from slalom.engines.state import state_key
 
 State = MutableMapping[str, torch.Tensor]
-_PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
 
 
 def width_of(p: torch.Tensor, lead: tuple[int, ...]) -> int:
@@ -31,7 +31,7 @@ def real_dtype(p: torch.Tensor) -> torch.dtype:
 def matrix(x: torch.Tensor, dtype: torch.dtype, shape: torch.Size) -> bool:
     """Whether compiled code may step its rows: plain CPU memory, packed, of that dtype and shape."""
     return (
-        type(x) in _PLAIN
+        type(x) in PLAIN
         and x.layout == torch.strided
         and x.device.type == "cpu"
         and x.dtype == dtype

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import nn
 
@@ -57,3 +59,11 @@ class Maxout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"out_features={self.out_features}, pieces={self.pieces}"
+
+
+def still(module: nn.Module) -> nn.Module:
+    """A copy of an activation to look at: in float64 on the CPU, in evaluation mode, not in place."""
+    made = copy.deepcopy(module).double().cpu().eval()
+    if getattr(made, "inplace", False):
+        made.inplace = False  # type: ignore[assignment]
+    return made

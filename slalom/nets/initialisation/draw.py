@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from slalom.nets.initialisation.feeds import CONVOLUTIONS, Feed
+from slalom.nets.initialisation.feeds import Feed
+from slalom.nets.kinds import CONVOLUTIONS
 
 CENTRE_FROM = 16  # inputs a unit; with fewer, rows that sum to 0 would lose too many directions
 NEGLIGIBLE_MEAN = 1e-6

@@ -5,7 +5,6 @@ Read off a symbolic trace of the model's forward (torch.fx), so modules and func
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +14,16 @@ from torch import fx, nn
 
 from slalom.core.errors import BadValueError
 from slalom.nets.activations import ACTIVATIONS, Maxout, Moments, maxout_moments, moments
+from slalom.nets.activations.layers import still
+from slalom.nets.kinds import BATCH_NORMS, CONVOLUTIONS, DROPOUTS
 
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 WEIGHTED = (nn.Linear, *CONVOLUTIONS, Maxout)
 NORMS = (
-    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d,
+    *BATCH_NORMS, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d,
     nn.InstanceNorm3d,
 )  # fmt: skip
 PASSING = (
-    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.Flatten, nn.Unflatten, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d,
+    *DROPOUTS, nn.Flatten, nn.Unflatten, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d,
     nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool1d,
     nn.AdaptiveMaxPool2d, nn.Identity,
 )  # fmt: skip
@@ -94,13 +94,11 @@ def module_moments(module: nn.Module) -> Moments:
     """The moments of an activation module as it is now; slopes per channel (PReLU) are averaged."""
     if isinstance(module, Maxout):
         return maxout_moments(module.pieces)
-    still = copy.deepcopy(module).double().cpu().eval()
-    if isinstance(still, nn.PReLU) and still.weight.numel() > 1:
+    made = still(module)
+    if isinstance(made, nn.PReLU) and made.weight.numel() > 1:
         with torch.no_grad():
-            still.weight = nn.Parameter(still.weight.square().mean().sqrt().reshape(1))
-    if getattr(still, "inplace", False):
-        still.inplace = False  # type: ignore[assignment]
-    return moments(still)
+            made.weight = nn.Parameter(made.weight.square().mean().sqrt().reshape(1))
+    return moments(made)
 
 
 class _Tracer(fx.Tracer):

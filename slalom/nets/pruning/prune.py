@@ -10,10 +10,11 @@ from torch import nn
 from torch.nn.utils import prune as _prune
 
 from slalom.core.errors import BadValueError
+from slalom.nets.kinds import CONVOLUTIONS
 from slalom.nets.pruning.schedule import CubicSparsity
 
 torch_prune: Any = _prune  # it has no types
-PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+PRUNABLE = (nn.Linear, *CONVOLUTIONS)
 Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 Kind = Literal["weights", "units"]
 Scope = Literal["global", "layer"]

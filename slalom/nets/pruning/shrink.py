@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from slalom.core.errors import BadValueError
+from slalom.nets.kinds import BATCH_NORMS, CONVOLUTIONS, DROPOUTS
 from slalom.nets.pruning.prune import PRUNABLE, copyable, finish, prunable
 
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 POOLS = (
     nn.MaxPool1d,
     nn.MaxPool2d,
@@ -24,7 +24,6 @@ POOLS = (
     nn.AdaptiveAvgPool1d,
     nn.AdaptiveAvgPool2d,
 )
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def shrink(model: nn.Sequential) -> nn.Sequential:
@@ -98,7 +97,7 @@ def _shrink_pair(chain: list[Any]) -> None:
     else:
         last.in_channels = last.weight.shape[1]
     for m in between:
-        if isinstance(m, NORMS):
+        if isinstance(m, BATCH_NORMS):
             m.num_features = int(keep.sum())
             for name in ("weight", "bias"):
                 if getattr(m, name) is not None:
@@ -129,13 +128,13 @@ def _constant(between: list[Any], units: int, like: torch.Tensor) -> torch.Tenso
     """What a unit that gives 0 has become, unit by unit, ahead of the next layer; None where that is unknown."""
     value = torch.zeros(units, dtype=torch.float64, device=like.device)
     for m in between:
-        if isinstance(m, NORMS):
+        if isinstance(m, BATCH_NORMS):
             if m.running_mean is None or m.running_var is None:
                 return None
             value = (value - m.running_mean.double()) / torch.sqrt(m.running_var.double() + m.eps)
             if m.affine:
                 value = value * m.weight.double() + m.bias.double()
-        elif isinstance(m, (nn.Flatten, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, *POOLS)):
+        elif isinstance(m, (nn.Flatten, *DROPOUTS, *POOLS)):
             continue
         elif not list(m.parameters()) or isinstance(m, nn.PReLU):
             made = copy.deepcopy(m).double().eval()(value.reshape(1, -1))
