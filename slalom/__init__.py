@@ -42,6 +42,10 @@ __all__ = [
 ]
 
 _LANES = ("Lane", "Lanes", "TorchOptimizer", "lanes_of")
+_HOMES = {  # public names that are loaded when first used, and the module that each is at home in
+    "learning_curve": "slalom.race.learning_curve",
+    "range_test": "slalom.race.range",
+}
 _ROOMS = ("data", "doctor", "nets", "optim", "report", "rules", "schedules", "testing")
 
 
@@ -52,10 +56,8 @@ def __getattr__(name: str) -> Any:
     if name in _LANES:
         importlib.import_module("slalom.rules")  # so that lanes_of("adam") finds its rule
         return getattr(importlib.import_module("slalom.engines.lanes"), name)
-    if name == "learning_curve":
-        return importlib.import_module("slalom.race.learning_curve").learning_curve
-    if name == "range_test":
-        return importlib.import_module("slalom.race.range").range_test
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
     if name in _ROOMS:
         return importlib.import_module(f"slalom.{name}")
     raise AttributeError(f"module 'slalom' has no attribute {name!r}")

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(slalom.__file__).parent
 
 # What each room may import of Slalom; later rooms may import all earlier ones.
 BASE = ["rules", "schedules", "nets", "data", "engines"]
-LATER = [["race"], ["tune", "doctor", "landscape", "claims"], ["figures"], ["report"], ["terminal"], ["cli"]]
+LATER = [["race"], ["tune", "doctor", "landscape"], ["claims"], ["figures"], ["report"], ["terminal"], ["cli"]]
 LAYERS = [["core"], BASE, ["optim"], *LATER]
 LEVEL = {room: k for k, layer in enumerate(LAYERS) for room in layer}
 LIGHT = {"core", "rules", "engines", "optim"}

@@ -1,0 +1,82 @@
+"""`slalom race`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from slalom.cli.app import DATA_HELP, app, parsed
+
+
+@app.command()
+def race(
+    data: Annotated[str | None, typer.Argument(metavar="DATA", help=DATA_HELP, show_default="digits")] = None,
+    data_option: Annotated[str | None, typer.Option("--data", metavar="DATA", help="The same, as an option.")] = None,
+    target: Annotated[str | None, typer.Option(metavar="NAME", help="The column to predict; a table needs it.")] = None,
+    task: Annotated[str | None, typer.Option(help="classification or regression.", show_default="by the target")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="mlp:64,64:relu, or package.module:factory.", show_default="an MLP sized to the data"),
+    ] = None,
+    rules: Annotated[
+        str | None,
+        typer.Option(metavar="RULE,..", help="sgd,adam,'adam(amsgrad=True)',torch.Adam.", show_default="11 with a twin in torch"),
+    ] = None,
+    lrs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[RULE=]LR,..",
+            help="For every rule: .1,.01; or for one, once for each: --lrs adam=.001,.01 --lrs sgd=.1.",
+            show_default="9 around each rule's own",
+        ),
+    ] = None,
+    widen: Annotated[
+        bool | None,
+        typer.Option(
+            "--widen/--no-widen", help="Add rates while the best is a grid's last.", show_default="widen the default grids"
+        ),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="N|A,B,..", help="How many, or which.", show_default="3")] = None,
+    epochs: Annotated[int | None, typer.Option(metavar="N", help="Passes over the training part.", show_default="20")] = None,
+    batch_size: Annotated[str | None, typer.Option(metavar="N|full", help="Samples a step.", show_default="64")] = None,
+    schedule: Annotated[str | None, typer.Option(metavar="SPEC", help="Of the learning rate; see `slalom schedules`.")] = None,
+    loss: Annotated[str | None, typer.Option(help="cross_entropy or mse.", show_default="by the task")] = None,
+    metric: Annotated[str | None, typer.Option(help="What rules are compared by.", show_default="accuracy or r2")] = None,
+    clip: Annotated[float | None, typer.Option(metavar="NORM", help="Clip the gradient's norm.")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Of the data: by seed, one shared, or each lane its own.", show_default="seed")
+    ] = None,
+    split_seed: Annotated[int | None, typer.Option(metavar="N", help="Picks the rows of the parts.", show_default="0")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32 or float64.", show_default="float32")] = None,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--directory", "-o", metavar="DIR", help="Where the run is kept.", show_default="runs/DATE-DATA-N"),
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with a race that was stopped.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="The page.", show_default="DIR/report.html")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, the result last.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory and nothing else.")] = False,
+) -> None:
+    """Race optimizers over learning rates and seeds on one model and one data set; then show who leads, and make a page."""
+    from slalom.terminal import arguments
+
+    if data is not None and data_option is not None:
+        raise typer.BadParameter(f"data is given twice: {data} and --data {data_option}")
+    if json + plain + quiet > 1:
+        raise typer.BadParameter("--json, --plain and --quiet exclude each other")
+    given: dict[str, Any] = {
+        "data": data or data_option, "target": target, "task": task, "model": model, "rules": parsed(arguments.rules, rules),
+        "lrs": parsed(arguments.learning_rates, lrs or None), "widen": widen, "seeds": parsed(arguments.seeds, seeds),
+        "epochs": epochs, "batch_size": parsed(arguments.batch_size, batch_size), "schedule": schedule, "loss": loss,
+        "metric": metric, "clip": clip, "order": order, "split_seed": split_seed, "dtype": dtype, "directory": directory,
+    }  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
+    if resume is not None and given:
+        raise typer.BadParameter(f"--resume goes on with the plan in {resume}; leave out what sets: {', '.join(given)}")
+    from slalom.terminal import output, session
+
+    chosen = session.mode(json=json, plain=plain, quiet=quiet, terminal=output.console().is_terminal)
+    raise typer.Exit(session.race(given, resume, chosen, report))

@@ -1,0 +1,32 @@
+"""The commands that read a run directory again: show, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slalom.cli.app import app
+
+
+@app.command()
+def show(
+    directory: Annotated[Path, typer.Argument(help="A run directory.")],
+    json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
+) -> None:
+    """Print the leaderboard of a run directory."""
+    from slalom.terminal import session
+
+    raise typer.Exit(session.show_directory(directory, json=json))
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(help="A run directory.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The page.", show_default="report.html in it")] = None,
+) -> None:
+    """Make the page of a run directory again."""
+    from slalom.terminal import session
+
+    session.report_directory(directory, output)
