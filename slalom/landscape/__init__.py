@@ -1,0 +1,1 @@
+"""Landscapes: test surfaces, the paths that rules take on them, and slices of real networks."""
