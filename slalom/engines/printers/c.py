@@ -14,7 +14,7 @@ from slalom.engines.printers.host import HostTape
 from slalom.engines.printers.nodes import Call, Compare, Expr, HyperValue, Neg, Num, Op, Prev, Var
 from slalom.engines.printers.tree import LanguageError, Program, reads
 
-_CALLS = {"sqrt": "SQRT", "exp": "EXP", "absolute": "FABS", "sign": "SIGN", "maximum": "MAXIMUM", "minimum": "MINIMUM"}
+CALLS = {"sqrt": "SQRT", "exp": "EXP", "absolute": "FABS", "sign": "SIGN", "maximum": "MAXIMUM", "minimum": "MINIMUM"}
 _POWERS = {1: "({0})", 2: "SQUARE({0})", 3: "CUBE({0})", 4: "SQUARE(SQUARE({0}))", 0.5: "SQRT({0})",
            0.25: "SQRT(SQRT({0}))", -1: "(ONE / ({0}))", -2: "(ONE / SQUARE({0}))", -0.5: "(ONE / SQRT({0}))"}  # fmt: skip
 
@@ -115,7 +115,7 @@ class BodyPrinter:
         if isinstance(node, Call) and node.fn == "where":
             return f"SELECT({self.condition(node.args[0])}, {self.expr(node.args[1])}, {self.expr(node.args[2])})"
         if isinstance(node, Call):
-            return f"{_CALLS[node.fn]}({', '.join(map(self.expr, node.args))})"
+            return f"{CALLS[node.fn]}({', '.join(map(self.expr, node.args))})"
         raise AssertionError(node)
 
     def condition(self, node: Expr) -> str:

@@ -7,21 +7,25 @@ A rule becomes an object of three functions, of numbers alone (JavaScript's are 
     element(p, g, s, c) [new p, new states] of one coordinate, c being host's coefficients
 
 and `scalars(h)`, the first values of its scalar states. `RUNTIME` holds the words that they are written in, and `advance`,
-which takes a parameter of any length one step further.
+which takes a parameter of any length one step further. A formula (a surface's height and slopes) becomes a plain function.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slalom.core.rule import Settings, State
-from slalom.engines.printers.c import BodyPrinter, ascii_name, state_name
+from slalom.engines.formula import Tape
+from slalom.engines.printers.c import CALLS, BodyPrinter, ascii_name, power_text, state_name
 from slalom.engines.printers.host import HostTape
-from slalom.engines.printers.nodes import Call, Expr, Prev
+from slalom.engines.printers.nodes import Call, Compare, Expr, Neg, Num, Op, Prev, Var
 from slalom.engines.printers.tape import tape_lines
 from slalom.engines.printers.tree import WINDOW_WORDS, Program, program
 
 # The C printers' words. `maximum` and `minimum` let NaN win, as torch does; `pow` differs from C's by rounding alone.
 RUNTIME = """
-const {sqrt, exp, pow: POW} = Math, SQRT = sqrt, EXP = exp, POWER = POW, fabs = Math.abs, FABS = fabs, ONE = 1;
+const {sqrt, exp, log: LOG, cos: COS, sin: SIN, pow: POW, abs: fabs} = Math;
+const SQRT = sqrt, EXP = exp, POWER = POW, FABS = fabs, ONE = 1;
 const SQUARE = (x) => x * x, CUBE = (x) => x * x * x, SELECT = (c, yes, no) => (c ? yes : no);
 const SIGN = (x) => (x !== x ? x : (x > 0) - (x < 0));
 const MAXIMUM = (a, b) => (a > b || a !== a ? a : b), MINIMUM = (a, b) => (a < b || a !== a ? a : b);
@@ -36,6 +40,8 @@ const advance = (rule, h, run, g) => {
   for (let i = 0; i < run.p.length; i++) [run.p[i], run.states[i]] = rule.element(run.p[i], g[i], run.states[i], c);
 };
 """
+
+_CALLS = {**CALLS, "log": "LOG", "cos": "COS", "sin": "SIN", "where": "SELECT"}
 
 
 class _Body(BodyPrinter):
@@ -95,3 +101,36 @@ def _first(made: Program, names: list[str]) -> str:
         return value if state.window is None else f"Array({made.settings.options[state.window]}).fill({value})"
 
     return "{" + ", ".join(f"{ascii_name(name)}: {fill(made.settings.states[name])}" for name in names) + "}"
+
+
+def js_formula(tape: Tape, names: Sequence[str]) -> str:
+    """A tape's trees as one JavaScript function of these names, which returns a list of their values.
+
+    >>> from slalom.engines.formula import traced
+    >>> print(js_formula(Tape([traced(lambda x, y: (x - y) ** 2, "xy")]), "xy"))
+    (x, y) => { const x2 = (x - y); const x4 = SQUARE(x2); return [x4]; }
+    """
+    texts: list[str] = []
+    lines: list[str] = []
+    for k, (node, parts) in enumerate(zip(tape.entries, tape.parts, strict=True)):
+        given = [texts[part] for part in parts]
+        if isinstance(node, Num):
+            texts.append(repr(float(node.value)))
+        elif isinstance(node, Var):
+            texts.append(node.name)
+        else:
+            texts.append(f"x{k}")
+            lines.append(f"const x{k} = {_entry(node, given)};")
+    return f"({', '.join(names)}) => {{ {' '.join([*lines, ''])}return [{', '.join(texts[k] for k in tape.outputs)}]; }}"
+
+
+def _entry(node: Expr, given: Sequence[str]) -> str:
+    if isinstance(node, Neg):
+        return f"-{given[0]}"
+    if isinstance(node, Op) and node.op == "**":
+        easy = power_text(given[0], float(node.b.value)) if isinstance(node.b, Num) else None
+        return easy or f"POW({given[0]}, {given[1]})"
+    if isinstance(node, Op | Compare):
+        return f"({given[0]} {node.op} {given[1]})"
+    assert isinstance(node, Call), node
+    return f"{_CALLS[node.fn]}({', '.join(given)})"
