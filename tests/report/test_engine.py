@@ -25,7 +25,8 @@ WALK_SCRIPT
 const {infos, hypers, cases} = INPUT;
 RESULT(cases.map(({name, angle, rule, lr, batches, points}) => {
   const info = infos.find((s) => s.name === name), made = slalom.surface(info, angle);
-  if (points) return {slopes: points.map(([x, y]) => made.slopes(x, y)), there: points.map(([x, y]) => made.arrived(x, y)), start: made.start, minima: made.minima};
+  const {start, minima} = made, each = (f) => points.map(([x, y]) => f(x, y));
+  if (points) return {slopes: each(made.slopes), there: each(made.arrived), start, minima};
   return slalom.walk(made, rule, {...hypers[rule], lr}, made.start, STEPS, batches);
 }))
 """
