@@ -2,9 +2,12 @@
 
 import slalom  # noqa: F401, I001
 
+import importlib.util
 import json
+import pathlib
 import shutil
 import subprocess
+import sys
 
 import pytest
 import torch
@@ -53,3 +56,14 @@ def run_js(request, tmp_path_factory):
         return made
 
     return by_node if node else by_browser
+
+
+@pytest.fixture(scope="session")
+def fake():
+    """tests/report/fake_race.py: races without a race, for figures and pages."""
+    name = "slalom_tests_fake_race"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).parent / "report" / "fake_race.py")
+        sys.modules[name] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[name]

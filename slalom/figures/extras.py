@@ -31,12 +31,9 @@ def build_clock(result: Any, epochs: Sequence[int]) -> Clock | None:
 def build_schedule(plan: Mapping[str, Any], total: int, per_epoch: int) -> ScheduleFigure | None:
     """The plan's schedule over the race; None where it has none, or one that is no formula of the step."""
     spec = plan.get("schedule")
-    if not isinstance(spec, str) or not total:
-        return None
-    try:
-        made = resolve(spec, total, per_epoch)
-    except BadValueError:  # a function of the user's, of which the plan keeps the name alone
-        return None
+    if not isinstance(spec, str) or not total or "schedule" in plan.get("callables", ()):
+        return None  # of a function the plan keeps the name alone
+    made = resolve(spec, total, per_epoch)
     if isinstance(made, Plateau):
         return None
     steps = sorted({round(k) for k in np.linspace(0, total - 1, min(total, SAMPLES))})

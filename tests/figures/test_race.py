@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import math
 import statistics
-import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,18 +15,6 @@ from slalom.core.errors import BadDataError
 from slalom.figures import RaceFigure, build_race, verdict
 from slalom.figures.race import FEWEST_POINTS, MOST_SAMPLES, keep
 from slalom.figures.words import list_names
-
-
-@pytest.fixture(scope="module")
-def fake() -> ModuleType:
-    name = "slalom_tests_fake_race"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "report" / "fake_race.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,23 +10,6 @@ import pytest
 
 from slalom.figures import RaceFigure, build_race
 from slalom.report import render
-
-
-def load_fake() -> ModuleType:
-    """fake_race.py of this folder; the tests of the figures load it too."""
-    name = "slalom_tests_fake_race"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("fake_race.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-@pytest.fixture(scope="session")
-def fake() -> ModuleType:
-    return load_fake()
 
 
 @pytest.fixture(scope="session")
