@@ -223,6 +223,7 @@ def counts(m: Written, x: Tensor) -> Tensor:
         (lambda: Written(lambda m, x: m.head(m.fc(x)) if x.sum() > 0 else m.head(x)), "cannot be traced"),
         (lambda: Written(lambda m, x: m.head(x)), "parameters that its forward does not use"),
         (lambda: Written(counts), "its forward changes count"),
+        (lambda: nn.Sequential(nn.Linear(7, 2**16), nn.Linear(2**16, 4)), "a layer of 458752 weights is as fast through BLAS"),
         (lambda: nn.Sequential(nn.BatchNorm1d(7, momentum=None), nn.Linear(7, 4)), "cumulative average"),
     ],
 )
