@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from slalom.core.ops import cos, minimum, sqrt
+from slalom.landscape.surfaces.record import Goal, Surface
 from slalom.landscape.surfaces.registry import register
-from slalom.landscape.surfaces.surface import Goal, Surface
 
 # Its four minima, all at height 0; (3, 2) is exact, the others are roots of a cubic, to float64.
 HIMMELBLAU = ((3.0, 2.0), (-2.805118086952745, 3.131312518250573), (-3.779310253377747, -3.283185991286170),

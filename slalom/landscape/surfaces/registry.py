@@ -7,7 +7,7 @@ from typing import Any
 
 from slalom.core.errors import BadValueError, unknown_name
 from slalom.landscape.surfaces.own import own_surface
-from slalom.landscape.surfaces.surface import Surface
+from slalom.landscape.surfaces.record import Surface
 
 Like = str | Surface | Callable[[Any, Any], Any]
 _MAKERS: dict[str, Callable[[], Surface]] = {}
