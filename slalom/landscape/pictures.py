@@ -21,7 +21,7 @@ class Drawable:
     def save(self, path: Any, **options: Any) -> Any:
         """Write the picture; the ending says how: .png, .svg, .pdf still; .webp, .gif, .mp4 moving, where it moves.
 
-        `frames`, `fps`: of moving pictures (100, 20); `theme`, `size` as `plot`. Nothing half-written is left behind.
+        `frames`, `fps`: of moving pictures (80, 20); `theme`, `size` as `plot`. Nothing half-written is left behind.
         Errors: BadValueError for an unknown ending, MissingExtraError without matplotlib, or ffmpeg for .mp4.
         """
         assert hooks.save is not None

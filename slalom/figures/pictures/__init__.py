@@ -8,8 +8,11 @@ from typing import Any
 
 from slalom.figures.pictures.saving import check, write_moving, write_still
 from slalom.figures.pictures.scenes import scene_of
+from slalom.figures.pictures.style import matplotlib_for, theme_of
 
-__all__ = ["plot", "png", "save"]
+FRAMES = 80
+
+__all__ = ["plot", "png", "ready", "save"]
 
 
 def plot(record: Any, **options: Any) -> Any:
@@ -24,6 +27,13 @@ def png(record: Any, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def ready(path: Any, *, frames: int | None = None, fps: int = 20, theme: str = "dark", **_: Any) -> None:
+    """The errors of `save` that need no record, before the work."""
+    matplotlib_for("a picture")
+    theme_of(theme)
+    check(Path(path), frames, fps)
+
+
 def save(record: Any, path: Any, *, frames: int | None = None, fps: int = 20, **options: Any) -> Path:
     """Write the record's picture and return the path: .png, .svg, .pdf still; .webp, .gif, .mp4 moving where it moves.
 
@@ -35,5 +45,5 @@ def save(record: Any, path: Any, *, frames: int | None = None, fps: int = 20, **
     if kind == "still" or not scene.moves:
         write_still(scene, where)
     else:
-        write_moving(scene, where, frames or 100, fps)
+        write_moving(scene, where, frames or FRAMES, fps)
     return where

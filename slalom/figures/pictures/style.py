@@ -31,15 +31,15 @@ class Theme:
 DARK = Theme(
     paper="#0f141c", card="#161d28", ink="#e8edf4", soft="#9aa7b8", faint="#2b3544", halo="#05080d", line="#ffffff",
     heights=("#090d18", "#101c33", "#17304d", "#1f4763", "#2b6076", "#3f7b86"),
-    rules=("#ff6b5e", "#ffb454", "#fff07a", "#7ee081", "#3fd0c0", "#6fb1ff", "#d49bff", "#ff8fc8", "#ffffff", "#b9c4d0", "#c8e06a",
-           "#f7c9a8", "#8f9bff", "#a8f0ff"),
+    rules=("#ff6b5e", "#ffb454", "#fff07a", "#7ee081", "#3fd0c0", "#6fb1ff", "#d49bff", "#ff8fc8", "#ffffff", "#b9c4d0",
+           "#c8e06a", "#f7c9a8", "#8f9bff", "#a8f0ff"),
     good="#7ee081", bad="#ff6b5e",
 )  # fmt: skip
 LIGHT = Theme(
     paper="#ffffff", card="#ffffff", ink="#18212e", soft="#5c6a7c", faint="#dfe5ec", halo="#ffffff", line="#31506b",
     heights=("#ffffff", "#eef4f8", "#dae7f0", "#c3d8e5", "#aac6d8", "#90b3c9"),
-    rules=("#c62f2b", "#c56a00", "#8a7400", "#2f8a2f", "#00807a", "#1f5fd0", "#7d34c4", "#c02a80", "#1d1d1d", "#5f6b78", "#5d7a00",
-           "#8a4b1f", "#3a3fae", "#00708f"),
+    rules=("#c62f2b", "#c56a00", "#8a7400", "#2f8a2f", "#00807a", "#1f5fd0", "#7d34c4", "#c02a80", "#1d1d1d", "#5f6b78",
+           "#5d7a00", "#8a4b1f", "#3a3fae", "#00708f"),
     good="#2f8a2f", bad="#c62f2b",
 )  # fmt: skip
 THEMES = {"dark": DARK, "light": LIGHT}

@@ -15,7 +15,7 @@ GRID = tuple(10.0 ** (k / 4) for k in range(-20, 9))  # 1e-5 to 1e2, a quarter d
 
 @dataclass(frozen=True)
 class Fairness:
-    """How the learning rates were come by. `kind`: "hand-picked", "shared", "given", "band" or "tuned"; `words` says it in full."""
+    """How the learning rates were come by. `kind`: "hand-picked", "shared", "given", "band" or "tuned"; `words`: in full."""
 
     kind: str
     words: str
@@ -37,7 +37,7 @@ def wanted(
     """Reads `lr=` of `slalom.landscape`; `lrs` are the surface's hand-picked ones. Errors: BadValueError, UnknownNameError."""
     n = len(entrants)
     budget = f"{len(grid)} learning rates, {grid[0]:g} to {grid[-1]:g}, {steps} steps each"
-    by = f"fewest steps to {goal}, then the lowest end"
+    by = f"fewest steps until {goal}, then the lowest end"
     if isinstance(lr, str):
         if lr != "tuned":
             raise BadValueError(

@@ -80,6 +80,12 @@ class Landscape(Drawable):
         return f"{self.surface.title}{turned}"
 
     @property
+    def goal(self) -> str:
+        """What counts as arrived; in the coordinates of the formula, where the picture is turned."""
+        words = self.surface.goal.words
+        return f"{words}, unturned" if self.surface.angle and words.startswith("|") else words
+
+    @property
     def ranking(self) -> list[Path]:
         """Those that arrived first come first; then by loss at the end, and those that were let go."""
         return sorted(
@@ -92,7 +98,7 @@ class Landscape(Drawable):
         s = self.surface
         lines = [
             f"{self.title}: {s.text}",
-            f"start ({s.start[0]:.4g}, {s.start[1]:.4g}), {self.steps} steps, goal {s.goal.words}",
+            f"start ({s.start[0]:.4g}, {s.start[1]:.4g}), {self.steps} steps, goal {self.goal}",
         ]
         lines += [f"lr: {self.fairness.words}", ""]
         lines += [f"{p.rule:{wide}}  lr {p.lr:<9.3g} {outcome(p)}" for p in self.ranking]
@@ -104,7 +110,7 @@ class Landscape(Drawable):
         made: dict[str, Any] = {
             "surface": s.name, "title": self.title, "formula": s.text, "angle": s.angle, "box": list(s.box),
             "start": list(s.start), "minima": [list(m) for m in s.minima], "saddles": [list(m) for m in s.saddles],
-            "goal": s.goal.words, "log": s.log, "steps": self.steps, "seed": self.seed, "fairness": self.fairness.kind,
+            "goal": self.goal, "log": s.log, "steps": self.steps, "seed": self.seed, "fairness": self.fairness.kind,
             "fairness_words": self.fairness.words, "notes": list(self.notes), "paths": [_path(p) for p in self.paths],
         }  # fmt: skip
         if grid:

@@ -79,8 +79,8 @@ def walk(surface: Surface, lanes: Sequence[Lane], steps: int, start: Point | Non
             limit = None if clip is None else clip[rows]
             stepped, _ = group.update.step(params[rows], gradients[rows], torch.from_numpy(height[rows]), t, live[rows], limit)
             near = np.abs(at[rows] - middle).max(1) <= FAR * width
-            for k in np.flatnonzero(live[rows] & ~(stepped & near)):
-                stopped[int(rows.start + k)] = t
+            for k in np.flatnonzero(live[rows] & ~(stepped & near)).tolist():
+                stopped[rows.start + k] = t
             live[rows] &= stepped & near
         points[live, t] = at[live]
         if not live.any():

@@ -34,7 +34,7 @@ def noisy_moons() -> Surface:
     mx, my = OPTIMUM
     return Surface(
         "noisy_moons", "Noisy moons", softplus, (-3.5, 5.0, -5.5, 3.0), (-2.2, 2.0),
-        Goal(lambda x, y: 0.5 - sqrt((x - mx) ** 2 + (y - my) ** 2), f"within 0.5 of ({mx:.3g}, {my:.3g})"), 150,
+        Goal(lambda x, y: 0.5 - sqrt((x - mx) ** 2 + (y - my) ** 2), f"(x, y) is within 0.5 of ({mx:.3g}, {my:.3g})"), 150,
         {"sgd": 0.3, "momentum": 0.1, "nag": 0.1, "adagrad": 0.5, "adadelta": 20.0, "rmsprop": 0.06, "adam": 0.12,
          "adamax": 0.15, "nadam": 0.1, "radam": 0.15, "adamw": 0.12, "lion": 0.05},
         minima=(OPTIMUM,), data=rows(), batch=BATCH,

@@ -8,7 +8,7 @@ from slalom.landscape.surfaces.registry import register
 
 
 def _near(mx: float, my: float, radius: float) -> Goal:
-    return Goal(lambda x, y: radius - sqrt((x - mx) ** 2 + (y - my) ** 2), f"within {radius:g} of ({mx:g}, {my:g})")
+    return Goal(lambda x, y: radius - sqrt((x - mx) ** 2 + (y - my) ** 2), f"(x, y) is within {radius:g} of ({mx:g}, {my:g})")
 
 
 @register
