@@ -48,7 +48,7 @@ def test_momentum_swings_across_the_valley_then_runs(classic):
     for rule in ("momentum", "nag"):
         path = made[rule].points
         crossings = np.flatnonzero(np.diff(np.sign(path[:, 0])))
-        assert (crossings < made[rule].arrived).sum() >= 8
+        assert (crossings < made[rule].arrived).sum() >= 6
         assert np.abs(path[made[rule].arrived :, 0]).max() < 0.2  # by then it runs along the floor
     assert (np.diff(np.sign(made["sgd"].points[:, 0])) == 0).all()
 
@@ -198,7 +198,7 @@ def test_a_record_is_frozen_and_plain_as_a_dict():
         ({"seed": -1}, "seed must be"),
         ({"start": (0.0, math.nan)}, "start must be two finite numbers"),
         ({"grid": [0.1], "lr": "tuned"}, "at least two learning rates"),
-        ({"rules": ["adma"]}, "did you mean 'adam'"),
+        ({"rules": ["adma"]}, "there is no rule 'adma'"),
     ],
 )
 def test_errors(given, said):
