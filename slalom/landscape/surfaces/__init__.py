@@ -3,6 +3,6 @@
 from slalom.landscape.surfaces.registry import names, register, surface, surfaces  # isort: skip
 from slalom.landscape.surfaces import saddles, valleys, many_minima, moons  # noqa: F401  isort: skip  (they register themselves)
 from slalom.landscape.surfaces.own import OwnSurface, own_surface
-from slalom.landscape.surfaces.surface import Goal, Surface
+from slalom.landscape.surfaces.record import Goal, Surface
 
 __all__ = ["Goal", "OwnSurface", "Surface", "names", "own_surface", "register", "surface", "surfaces"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from slalom.core.errors import BadValueError
 from slalom.engines.printers.tree import LanguageError
-from slalom.landscape.surfaces.surface import Floats, Goal, Point, Surface
+from slalom.landscape.surfaces.record import Floats, Goal, Point, Surface
 
 ARRIVED = 1e-3  # of the way down from the start to the lowest point known
 

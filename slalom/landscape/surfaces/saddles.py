@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from slalom.core.ops import absolute, exp
+from slalom.landscape.surfaces.record import Goal, Surface
 from slalom.landscape.surfaces.registry import register
-from slalom.landscape.surfaces.surface import Goal, Surface
 
 
 @register
@@ -39,7 +39,7 @@ def monkey_saddle() -> Surface:
 def long_valley() -> Surface:
     """A trough that falls away slowly to both ends; across it the slope is steep, along it there is nearly none at the start."""
     return Surface(
-        "long_valley", "Long valley", lambda x, y: 4 * x**2 + 2 * exp(-(y**2) / 4), (-1.6, 1.6, -1.2, 4.2), (1.0, 0.02),
+        "long_valley", "Long valley", lambda x, y: 4 * x**2 + 2 * exp(-(y**2) / 4), (-2.7, 2.7, -1.2, 4.2), (1.0, 0.02),
         Goal(lambda x, y: absolute(y) - 2, "|y| > 2"), 160,
         {"sgd": 0.02, "momentum": 0.02, "nag": 0.02, "adagrad": 0.1, "adadelta": 10.0, "rmsprop": 0.02, "adam": 0.04,
          "adamax": 0.05, "nadam": 0.03, "radam": 0.06, "adamw": 0.04, "lion": 0.02},

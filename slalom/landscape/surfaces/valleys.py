@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from slalom.core.ops import sqrt
+from slalom.landscape.surfaces.record import Goal, Surface
 from slalom.landscape.surfaces.registry import register
-from slalom.landscape.surfaces.surface import Goal, Surface
 
 
 def _near(mx: float, my: float, radius: float) -> Goal:
-    return Goal(lambda x, y: radius - sqrt((x - mx) ** 2 + (y - my) ** 2), f"within {radius:g} of ({mx:g}, {my:g})")
+    return Goal(lambda x, y: radius - sqrt((x - mx) ** 2 + (y - my) ** 2), f"(x, y) is within {radius:g} of ({mx:g}, {my:g})")
 
 
 @register
@@ -16,7 +16,7 @@ def beale() -> Surface:
     """A flat floor between steep walls: the gradient at the start is (109, 456)."""
     return Surface(
         "beale", "Beale", lambda x, y: (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2,
-        (-1.0, 4.5, -2.2, 2.2), (2.0, 1.7), _near(3, 0.5, 0.1), 300,
+        (-1.0, 4.5, -2.75, 2.75), (2.0, 1.7), _near(3, 0.5, 0.1), 300,
         {"sgd": 1e-3, "momentum": 1e-3, "nag": 1e-3, "adagrad": 0.5, "adadelta": 50.0, "rmsprop": 0.03, "adam": 0.1,
          "adamax": 0.1, "nadam": 0.06, "radam": 4e-3, "adamw": 0.1, "lion": 0.02},
         minima=((3.0, 0.5),), log=True,
@@ -57,8 +57,8 @@ def booth() -> Surface:
 def quadratic() -> Surface:
     """Curvatures 1 and 1000: what the learning rate must spare one way it wastes the other."""
     return Surface(
-        "quadratic", "Ill-conditioned quadratic", lambda x, y: 0.5 * (x**2 + 1000 * y**2), (-1.6, 1.6, -1.6, 1.6), (1.0, 1.0),
-        _near(0, 0, 0.1), 300,
+        "quadratic", "Ill-conditioned quadratic", lambda x, y: 0.5 * (x**2 + 1000 * y**2), (-1.6, 1.6, -1.6, 1.6), (1.0, 0.7),
+        Goal(lambda x, y: 0.01 - 0.5 * (x**2 + 1000 * y**2), "f < 0.01"), 300,
         {"sgd": 1.8e-3, "momentum": 2.6e-3, "nag": 1e-3, "adagrad": 0.5, "adadelta": 50.0, "rmsprop": 0.02, "adam": 0.1,
          "adamax": 0.1, "nadam": 0.05, "radam": 0.01, "adamw": 0.1, "lion": 0.02},
         minima=((0.0, 0.0),), log=True,
