@@ -45,6 +45,14 @@ class Opened:
         self.page.goto(address)
         self.requests = [url for url in self.requests if url not in (address, address.partition("#")[0])]
 
+    def until(self, condition: str) -> None:
+        """Wait until an expression is true; playwright's own way of waiting evaluates text in the page, which the policy forbids."""
+        for _ in range(400):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(25)
+        raise AssertionError(f"never came true: {condition}")
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.page, name)
 

@@ -126,7 +126,7 @@ def test_a_cell_of_the_heat_map_tells_its_numbers(opened: Open, decays: Any) -> 
 def test_the_player_plays_is_scrubbed_and_turns(opened: Open) -> None:
     made = opened(render_playground())
     made.get_by_role("button", name="Play", exact=True).click()
-    made.wait_for_function("slalom.play.player.step() > 3 && slalom.play.player.step() < 140")
+    made.until("slalom.play.player.step() > 3 && slalom.play.player.step() < 140")
     made.get_by_role("button", name="Pause").click()
     halted = made.evaluate("slalom.play.player.step()")
     assert made.locator("output.step").inner_text() == f"step {halted} of 140"
