@@ -46,7 +46,7 @@ class Opened:
         self.requests = [url for url in self.requests if url not in (address, address.partition("#")[0])]
 
     def until(self, condition: str) -> None:
-        """Wait until an expression is true; playwright's own way of waiting evaluates text in the page, which the policy forbids."""
+        """Wait until an expression is true. Playwright's own way evaluates text in the page, which the policy forbids."""
         for _ in range(400):
             if self.page.evaluate(condition):
                 return
