@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import slalom.rules  # noqa: F401  (they register themselves)
 from slalom.core.rule import REGISTRY, Settings
@@ -66,7 +67,7 @@ def played_rules() -> tuple[Settings, ...]:
     return tuple(REGISTRY[name](**_classic().get(name, {})) for name in order)
 
 
-def _classic() -> dict[str, dict[str, float]]:
+def _classic() -> dict[str, dict[str, Any]]:
     return {one.target: dict(one.hypers) for one in entrants(RULES)}
 
 

@@ -42,21 +42,28 @@ def view_of(chosen: Mode, out: Console) -> View:
     return JsonView(say) if chosen == "json" else QuietView()
 
 
-def race(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path | None) -> int:
-    """Start the race that the options describe, or go on with the one in `resume`; the exit code."""
+def race(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path | None, *, live: bool = False) -> int:
+    """Start the race that the options describe, or go on with the one in `resume`; the exit code. `live`: serve its page too."""
+    from slalom.terminal.pages import served
+
+    with served(live, linger=chosen == "live") as heard:
+        return _race(given, resume, chosen, report, heard)
+
+
+def _race(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path | None, heard: Callable[[View], Any]) -> int:
     from slalom.race import api
 
     if resume is not None:
-        return watch(lambda view: api.resume(resume, on_event=view), chosen, report, resumed=True)
+        return watch(lambda view: api.resume(resume, on_event=heard(view)), chosen, report, resumed=True)
     if isinstance(given.get("lrs"), dict):  # named as typed; the race knows a rule by its label
         from slalom.race.entrants import entrant
 
         given = {**given, "lrs": {entrant(name).label: lrs for name, lrs in given["lrs"].items()}}
     if "directory" in given:
-        return watch(lambda view: api.race(**given, on_event=view), chosen, report)
+        return watch(lambda view: api.race(**given, on_event=heard(view)), chosen, report)
     where = places.fresh(given.get("data", "digits"))
     try:
-        return watch(lambda view: api.race(**given, directory=where, on_event=view), chosen, report)
+        return watch(lambda view: api.race(**given, directory=where, on_event=heard(view)), chosen, report)
     finally:  # mistyped options leave nothing behind
         places.drop_if_empty(where)
 
