@@ -41,7 +41,8 @@ class Server:
     """Serves a run directory: `with Server(directory) as server: print(server.url)`.
 
     `port=0` takes a free one. The race may run in this process or another, may not have begun its first epoch, may be resumed,
-    and may end; the page then shows its result. `token`: for a server that takes another's place; a new one is drawn. Errors: `StoreError` for what is no run directory, or a port that is taken.
+    and may end; the page then shows its result. `token`: for a server that takes another's place; a new one is drawn.
+    Errors: `StoreError` for what is no run directory, or a port that is taken.
     """
 
     def __init__(self, directory: str | os.PathLike[str], port: int = 0, token: str | None = None) -> None:
