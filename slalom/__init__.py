@@ -14,6 +14,7 @@ from slalom.race import load, race, resume
 
 if TYPE_CHECKING:
     from slalom import data, doctor, nets, optim, report, rules, schedules, testing
+    from slalom.doctor.online import Doctor
     from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
     from slalom.race.learning_curve import learning_curve
     from slalom.race.range import range_test
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Doctor",
     "Lane",
     "Lanes",
     "TorchOptimizer",
@@ -43,6 +45,7 @@ __all__ = [
 
 _LANES = ("Lane", "Lanes", "TorchOptimizer", "lanes_of")
 _HOMES = {  # public names that are loaded when first used, and the module that each is at home in
+    "Doctor": "slalom.doctor.online",
     "learning_curve": "slalom.race.learning_curve",
     "range_test": "slalom.race.range",
 }
