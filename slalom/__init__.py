@@ -15,6 +15,7 @@ from slalom.race import load, race, resume
 if TYPE_CHECKING:
     from slalom import data, doctor, nets, optim, report, rules, schedules, testing
     from slalom.doctor.online import Doctor
+    from slalom.doctor.repairing import repair
     from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
     from slalom.race.learning_curve import learning_curve
     from slalom.race.range import range_test
@@ -36,6 +37,7 @@ __all__ = [
     "optim",
     "race",
     "range_test",
+    "repair",
     "report",
     "resume",
     "rules",
@@ -48,6 +50,7 @@ _HOMES = {  # public names that are loaded when first used, and the module that 
     "Doctor": "slalom.doctor.online",
     "learning_curve": "slalom.race.learning_curve",
     "range_test": "slalom.race.range",
+    "repair": "slalom.doctor.repairing",
 }
 _ROOMS = ("data", "doctor", "nets", "optim", "report", "rules", "schedules", "testing")
 

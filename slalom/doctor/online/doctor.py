@@ -35,7 +35,8 @@ class Doctor:
 
     Between looks there is no hook and no work but to note the loss. A look hooks the model's forward and the optimizer's step for
     one step; it reads gradients before the optimizer does, so unscaled by AMP and summed by accumulation. Nothing of the
-    model, the optimizer or the random state is changed, and nothing is raised but `BadValueError` here, for what is no model or optimizer.
+    model, the optimizer or the random state is changed, and nothing is raised but `BadValueError` here, for what is no model or
+    no optimizer.
     What needs data or experiments (labels, capacity, the best rate) is `slalom.examine`'s.
 
     >>> x, y = torch.randn(64, 3), torch.randn(64, 1)

@@ -13,6 +13,9 @@ from slalom.doctor.online.record import Watched
 from slalom.doctor.online.rules import thresholds as bound
 
 
+FAR = 2.0  # times its threshold: a climb that is told while the run goes on
+
+
 class Curves:
     """Detectors that are fed with the losses since they were last asked."""
 
@@ -23,7 +26,12 @@ class Curves:
 
     def feed(self, losses: list[float]) -> None:
         for value in losses:
-            self._rise = self.divergence.update(value) or self._rise
+            seen = self.divergence.update(value)
+            if seen is not None and self._rise is None:
+                if _clear(seen):
+                    self._rise = seen
+                else:
+                    self.divergence = Divergence()
             self._swing = self.oscillation.update(value) or self._swing
 
     def diverges(self, record: Watched) -> Finding | None:
@@ -40,6 +48,12 @@ class Curves:
         return None if self._swing is None else finding("oscillation", self._swing.evidence, 0.65, self._swing.step)
 
 
+def _clear(seen: Verdict) -> bool:
+    """Whether what was seen is far beyond its threshold: over a long run, noise alone comes near it now and then."""
+    figure = seen.evidence[0]
+    return figure.value >= FAR * figure.threshold or figure.name == "rise"
+
+
 def overfits(record: Watched) -> Finding | None:
     """The validation loss is up from its lowest, beyond its noise, while the training loss goes on falling."""
     told = [(step, train, val) for step, train, val in record.epochs if np.isfinite(val)]
@@ -51,7 +65,7 @@ def overfits(record: Watched) -> Finding | None:
     if k >= len(val) - 2:
         return None
     climb, fall = float(np.median(val[-2:]) - smooth[k]), float(max(val[0], smooth[0]) - smooth[k])
-    most = max(curve.OVERFIT * max(fall, 0.05 * abs(val[0])), 2 * curve.NOISES * noise(val) / 3**0.5)
+    most = max(curve.OVERFIT * max(fall, 0.05 * abs(val[0])), 1.5 * curve.NOISES * noise(val))
     figures = [Figure("climb", climb, most, f"rise of the validation loss since its lowest, at epoch {k + 1}")]
     falls = np.isnan(train).any() or train[-1] < train[k]
     if not figures[0].crossed or climb <= 0 or not falls:
