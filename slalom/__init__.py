@@ -14,6 +14,7 @@ from slalom.race import load, race, resume
 
 if TYPE_CHECKING:
     from slalom import data, doctor, nets, optim, report, rules, schedules, testing
+    from slalom.doctor.examine import examine
     from slalom.doctor.online import Doctor
     from slalom.doctor.repairing import repair
     from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
@@ -30,6 +31,7 @@ __all__ = [
     "__version__",
     "data",
     "doctor",
+    "examine",
     "lanes_of",
     "learning_curve",
     "load",
@@ -48,6 +50,7 @@ __all__ = [
 _LANES = ("Lane", "Lanes", "TorchOptimizer", "lanes_of")
 _HOMES = {  # public names that are loaded when first used, and the module that each is at home in
     "Doctor": "slalom.doctor.online",
+    "examine": "slalom.doctor",
     "learning_curve": "slalom.race.learning_curve",
     "range_test": "slalom.race.range",
     "repair": "slalom.doctor.repairing",

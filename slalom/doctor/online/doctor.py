@@ -29,15 +29,14 @@ class Doctor:
     """Watches a training loop of any kind and says what is wrong while it runs.
 
     `model`: the module that is trained, also one from `torch.compile`. `optimizer`: its optimizer, or a list of several. Call
-    `step(loss)` after each optimizer step (or each backward, with accumulation), `epoch(val_loss)` where there is a validation
-    loss. Each finding is logged once, as a warning of the logger "slalom.doctor"; `findings` has them, most likely first.
-    `share`: of the time that looks may take; by default 1 %, 5 % where steps take less than 2 ms.
+    `step(loss)` after each optimizer step (or each backward, with accumulation), `epoch(val_loss)` where there is a
+    validation loss. Each finding is logged once, as a warning of the logger "slalom.doctor"; `findings` has them, most likely
+    first. `share`: of the time that looks may take; by default 1 %, 5 % where steps take less than 2 ms.
 
-    Between looks there is no hook and no work but to note the loss. A look hooks the model's forward and the optimizer's step for
-    one step; it reads gradients before the optimizer does, so unscaled by AMP and summed by accumulation. Nothing of the
-    model, the optimizer or the random state is changed, and nothing is raised but `BadValueError` here, for what is no model or
-    no optimizer.
-    What needs data or experiments (labels, capacity, the best rate) is `slalom.examine`'s.
+    Between looks there is no hook and no work but to note the loss. A look hooks the model's forward and the optimizer's step
+    for one step; it reads gradients before the optimizer does, so unscaled by AMP and summed by accumulation. Nothing of the
+    model, the optimizer or the random state is changed, and nothing is raised but `BadValueError` here, for what is no model
+    or no optimizer. What needs data or experiments (labels, capacity, the best rate) is `slalom.examine`'s.
 
     >>> x, y = torch.randn(64, 3), torch.randn(64, 1)
     >>> net = nn.Linear(3, 1)

@@ -28,8 +28,9 @@ def expect(before: float, cost: float) -> float:
 class Watch:
     """Looks at single steps of a model's training: `arm` before a step, `take` after it.
 
-    In between, a hook before the model's forward sees its input and a hook before each optimizer's step sees the gradients: there
-    they are unscaled (AMP), clipped and whole (accumulation). Both are gone after `disarm`; in a compiled graph they do nothing.
+    In between, a hook before the model's forward sees its input and a hook before each optimizer's step sees the gradients:
+    there they are unscaled (AMP), clipped and whole (accumulation). Both are gone after `disarm`; in a compiled graph they do
+    nothing.
     """
 
     def __init__(self, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer], ledger: Ledger) -> None:

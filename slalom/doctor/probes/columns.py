@@ -123,7 +123,7 @@ def class_counts(y: Tensor) -> list[int] | None:
         if y.numel() != len(y) or not bool(((flat == 0) | (flat == 1)).all()):
             return None
         flat = flat.long()
-    values, counts = flat.unique(return_counts=True)
+    values, counts = torch.unique(flat, return_counts=True)
     if len(values) > max(2, len(flat) // 2):
         return None
     return [int(c) for c in counts]

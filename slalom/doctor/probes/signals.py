@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,8 @@ class Op:
 
 @dataclass(frozen=True)
 class Signals:
-    """`layers` in the order of the forward pass; `ops`: activations; `last`: the function that made the outputs, "" where it is none
+    """`layers` in the order of the forward pass; `ops`: activations; `last`: the function that made the outputs, "" where
+    it is none
     of those known; `time`: the norm of the gradient with respect to each time step's input, where the model is recurrent; `bare`:
     layers whose outputs reach the next layer through no activation.
     """
@@ -105,7 +107,7 @@ class _Watch(TorchFunctionMode):
     kept: list[Tensor] = field(default_factory=list)  # so that no memory is used twice
 
     def __post_init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = args[0] if args and isinstance(args[0], Tensor) else None
@@ -157,22 +159,19 @@ def signals(model: nn.Module, loss_fn: LossFn, x: Tensor, y: Tensor, *, training
         m.register_forward_hook(_hook(name, seen, watch, inputs)) for name, m in model.named_modules() if _weighted(m)
     ]  # fmt: skip
     recurrent = any(isinstance(m, RECURRENT) for m in model.modules())
-    profile: list[Tensor] = []
     with torch.enable_grad(), torch.backends.mkldnn.flags(enabled=True):
         try:
             fed = x.detach().clone().requires_grad_() if x.is_floating_point() else x
             watch.kept.append(fed)
             with watch:
                 outputs = model(fed)
-            for tensor in [fed, *inputs.values()]:
-                if tensor.requires_grad and tensor.dim() == 3:
-                    profile.append(tensor)
+            profile = [t for t in (fed, *inputs.values()) if t.requires_grad and t.dim() == 3]
             loss = loss_fn(outputs, y)
             times: dict[int, Tensor] = {}
             for k, tensor in enumerate(profile):
-                tensor.register_hook(lambda g, k=k: times.__setitem__(k, g.detach()))  # type: ignore[misc]
+                tensor.register_hook(partial(_kept, times, k))  # type: ignore[no-untyped-call]
             if loss.requires_grad and bool(torch.isfinite(loss)):
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
         finally:
             for handle in handles:
                 handle.remove()
@@ -195,6 +194,10 @@ def signals(model: nn.Module, loss_fn: LossFn, x: Tensor, y: Tensor, *, training
     last = watch.made_by.get(outputs.data_ptr(), "") if isinstance(outputs, Tensor) else ""
     bare = tuple(dict.fromkeys(watch.origin[id_] for id_ in _fed_bare(inputs, watch)))
     return Signals(layers, tuple(watch.ops), last, time, bare, float(loss.detach()))
+
+
+def _kept(times: dict[int, Tensor], k: int, g: Tensor) -> None:
+    times[k] = g.detach()
 
 
 def _fed_bare(inputs: dict[str, Tensor], watch: _Watch) -> list[int]:
@@ -223,16 +226,15 @@ def _hook(name: str, seen: dict[str, _Seen], watch: _Watch, inputs: dict[str, Te
                 inputs[name] = given[0]
             watch.origin[out.data_ptr()] = name
             watch.kept.append(out)
-        elif isinstance(module, nn.Embedding) or isinstance(module, RECURRENT):
-            if isinstance(module, nn.Embedding):
-                inputs[name] = out
+        elif isinstance(module, nn.Embedding):
+            inputs[name] = out
         if out.requires_grad:
 
             def came(g: Tensor) -> None:
                 here.delta += float(g.detach().double().square().sum())
                 here.reached = True
 
-            out.register_hook(came)
+            out.register_hook(came)  # type: ignore[no-untyped-call]
 
     return look
 

@@ -43,8 +43,8 @@ class Curve:
 class Branch:
     """Trains a change's set-up in pieces, keeping the weights of the best epoch; always the same for the same set-up.
 
-    `rows`: training and validation rows that it is measured on, the caller's own. A model, loss or optimizer that raises ends the
-    branch (`failed` says why), as does a loss that is not finite.
+    `rows`: training and validation rows that it is measured on, the caller's own. A model, loss or optimizer that raises ends
+    the branch (`failed` says why), as does a loss that is not finite.
     """
 
     def __init__(self, change: Change, yardstick: Yardstick, rows: tuple[Pair, Pair | None], name: str = "") -> None:

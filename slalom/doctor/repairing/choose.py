@@ -15,8 +15,8 @@ def halved(branches: Sequence[Branch], budget: float) -> list[Branch]:
     """The branches, best first, after successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943).
 
     `budget`: what all branches together may take, in runs of the set-up. Each rung gets the same part of it, shared by those
-    still in; progress is counted as a share of a branch's own run, so that batch sizes can be compared. Branches are given in the order
-    of what is thought most likely, which decides between those that are as good.
+    still in; progress is counted as a share of a branch's own run, so that batch sizes can be compared. Branches are given in
+    the order of what is thought most likely, which decides between those that are as good.
     """
     alive: list[Branch] = list(branches)
     dropped: list[Branch] = []

@@ -29,12 +29,12 @@ class Applied:
 class Repair:
     """A repaired run beside the one that it came from.
 
-    `model`: trained, in evaluation mode; takes the original's inputs and answers in its units. `before`, `after`: the loss of the
-    two on validation rows (training rows without them), measured alike; infinite where there is no number. `applied`: what was
-    done; empty where the original is handed back, since nothing was wrong or nothing helped. `curves`: `{"before": ..., "after": ...}`,
-    each `{"step", "train", "val"}`. `tried`: every fix that ran, with the loss that it had reached and the step. `cost`:
-    training steps of the repair, trials among them, as a share of one run. `notes`: what else there is to know. `examination`: the
-    repaired set-up examined, when first asked for (it trains it once more).
+    `model`: trained, in evaluation mode; takes the original's inputs and answers in its units. `before`, `after`: the loss of
+    the two on validation rows (training rows without them), measured alike; infinite where there is no number. `applied`:
+    what was done; empty where the original is handed back, since nothing was wrong or nothing helped. `curves`: `{"before":
+    ..., "after": ...}`, each `{"step", "train", "val"}`. `tried`: every fix that ran, with the loss that it had reached and
+    the step. `cost`: training steps of the repair, trials among them, as a share of one run. `notes`: what else there is to
+    know. `examination`: the repaired set-up examined, when first asked for (it trains it once more).
     """
 
     model: nn.Module

@@ -36,9 +36,10 @@ def repair(
     """Mends a training run by what `slalom.examine` finds in it, and trains it.
 
     Arguments as `slalom.examine`'s. `examination`: its result for them; None: it is made first, and its experiments serve
-    here too. `tries`: fixes that compete in short branches, at most (8). `budget`: what those branches may take together, in runs of the
-    set-up (0.5). The winner is trained to its end, and the weights of its best epoch are kept (on validation rows, or training
-    rows without them). Where it is not better than the original run by 1 %, the original's trained model is handed back.
+    here too. `tries`: fixes that compete in short branches, at most (8). `budget`: what those branches may take together, in
+    runs of the set-up (0.5). The winner is trained to its end, and the weights of its best epoch are kept (on validation
+    rows, or training rows without them). Where it is not better than the original run by 1 %, the original's trained model is
+    handed back.
 
     Nothing of the caller's is changed, random states among it. Returns a `Repair`. Errors: as `slalom.examine`, and
     `BadValueError` for tries or a budget out of range.

@@ -20,9 +20,9 @@ from slalom.doctor.setup import Pair, Setup
 class Yardstick:
     """`of(model, pair)`: a loss on rows whose numbers are finite, lower is better, infinite where there is no number.
 
-    It is the set-up's own loss in the units of its targets, with two differences. Answers that are as many as the targets take
-    their shape first, so that nothing is broadcast. `by_class`: the mean over the classes of each class's mean loss, for classes
-    of very different size.
+    It is the set-up's own loss in the units of its targets, with two differences. Answers that are as many as the targets
+    take their shape first, so that nothing is broadcast. `by_class`: the mean over the classes of each class's mean loss, for
+    classes of very different size.
     """
 
     def __init__(self, setup: Setup, by_class: bool = False) -> None:

@@ -22,7 +22,7 @@ def outputs_of(model: nn.Module, x: Tensor) -> Any:
     model.eval()
     try:
         with torch.no_grad():
-            parts = [model(part) for part in torch.split(x, CHUNK)]  # type: ignore[no-untyped-call]
+            parts = [model(part) for part in torch.split(x, CHUNK)]
     finally:
         for module, training in was:
             module.training = training
@@ -45,7 +45,8 @@ def joined(parts: list[Any]) -> Any:
 def constant_loss(loss_fn: LossFn, like: Tensor, y: Tensor) -> float:
     """The least loss of one output for all rows, found by L-BFGS; NaN where there is none (a loss without a lower bound).
 
-    `like`: outputs `[rows, ...]` for these targets. For cross-entropy it is the entropy of the class shares, for squared error the
+    `like`: outputs `[rows, ...]` for these targets. For cross-entropy it is the entropy of the class shares, for squared
+    error the
     variance.
 
     >>> y = torch.tensor([0, 0, 0, 1])
@@ -80,7 +81,7 @@ def _descended(loss_fn: LossFn, first: Tensor, like: Tensor, y: Tensor) -> float
     try:
         with torch.enable_grad():
             before = float(value().detach())
-            optimizer.step(closure)
+            optimizer.step(closure)  # type: ignore[no-untyped-call]
             after = float(value().detach())
     except (RuntimeError, ValueError, IndexError):
         return math.inf

@@ -33,7 +33,8 @@ def train(setup: Setup, *, steps: int | None = None, loss_fn: Any = None, watch:
           at: Callable[[int, nn.Module], None] | None = None) -> Run:  # fmt: skip
     """Trains a fresh copy of the set-up's model for `steps` (the whole run by default).
 
-    `loss_fn`: what the looks measure with, by default the set-up's (a fix may train on another). `watch`: gradients and updates by
+    `loss_fn`: what the looks measure with, by default the set-up's (a fix may train on another). `watch`: gradients and
+    updates by
     parameter too. `at(step, model)`: called at each look. Torch's random state is seeded by the set-up's seed: put yours back.
     """
     judge = setup.loss_fn if loss_fn is None else loss_fn

@@ -12,7 +12,6 @@ from slalom.doctor.finding import Finding, finding
 from slalom.doctor.online.record import Watched
 from slalom.doctor.online.rules import thresholds as bound
 
-
 FAR = 2.0  # times its threshold: a climb that is told while the run goes on
 
 
