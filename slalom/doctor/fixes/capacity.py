@@ -59,9 +59,9 @@ def _wide(width: int) -> int:
 
 def _layers(trace: Trace) -> list[Call] | None:
     """The layers with weights, first to last, where each reads the one before it and runs once; None for any other model."""
-    calls = [c for c in trace.calls if isinstance(c.module, (*DENSE, *RECURRENT, *NORMS))] others = [c for c in trace.calls if
-    not isinstance(c.module, (*DENSE, *RECURRENT, *NORMS)) and list(c.module.parameters())] if others or len({c.name for c in
-    calls}) < len(calls) or not calls:
+    calls = [c for c in trace.calls if isinstance(c.module, (*DENSE, *RECURRENT, *NORMS))]
+    others = [c for c in trace.calls if not isinstance(c.module, (*DENSE, *RECURRENT, *NORMS)) and list(c.module.parameters())]
+    if others or len({c.name for c in calls}) < len(calls) or not calls:
         return None
     if any(isinstance(c.module, nn.Conv1d | nn.Conv2d | nn.Conv3d) and c.module.groups > 1 for c in calls):
         return None

@@ -79,8 +79,8 @@ def _resampled(setup: Setup) -> Change | None:
     chosen = torch.cat(rows)[: max(setup.rows, len(present))]
     x, y = setup.train
     return Change(
-        setup.changed(train=(x[chosen], y[chosen])), "training rows drawn so that every class has as many (rare ones
-        repeated)", "sampler = torch.utils.data.WeightedRandomSampler(1 / counts[y], len(y))",
+        setup.changed(train=(x[chosen], y[chosen])), "training rows drawn so that every class has as many (rare ones repeated)",
+        "sampler = torch.utils.data.WeightedRandomSampler(1 / counts[y], len(y))",
     )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ IMAGE = 4  # dimensions of [rows, channels, height, width]
 def feature_scale(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each feature of `x`, shaped to subtract and divide; a constant feature's is 1.
 
-    Features are the columns of a table `[n, features]`, the channels of images `[n, channels, h, w]`, the last axis of
-    anything else `[n, time, features]`.
+    Features are the columns of a table `[n, features]`, the channels of images `[n, channels, h, w]`, the last axis of anything
+    else `[n, time, features]`.
     """
     axes = (0, 2, 3) if x.dim() == IMAGE else tuple(range(max(1, x.dim() - 1)))
     exact = x.double()
