@@ -43,11 +43,17 @@ def uniform(key: Tensor, site: int, shape: Sequence[int]) -> Tensor:
     count = 1
     for size in shape:
         count *= size
-    base = _mix((key + 0x632BE5AB * (site + 1)) & _LOW)
-    index = torch.arange(count, dtype=torch.int64)
-    x = _mix((base.unsqueeze(-1) + 0x9E3779B9 * index) & _LOW)
-    drawn: Tensor = (x >> 8).to(torch.float32).mul(2.0**-24)
+    drawn = uniform_at(key, site, torch.arange(count, dtype=torch.int64))
     return drawn.reshape(*drawn.shape[:-1], *shape)
+
+
+def uniform_at(key: Tensor, site: int, index: Tensor) -> Tensor:
+    """The numbers of `uniform` at these places: `index [count]`, or `[lanes, ...]` for keys `[lanes]` with places of their own."""
+    base = _mix((key + 0x632BE5AB * (site + 1)) & _LOW)
+    axes = 1 if index.dim() < 2 else index.dim() - base.dim()
+    x = _mix((base.view(*base.shape, *[1] * axes) + 0x9E3779B9 * index) & _LOW)
+    drawn: Tensor = (x >> 8).to(torch.float32).mul(2.0**-24)
+    return drawn
 
 
 def drop(x: Tensor, key: Tensor, site: int, p: float, mask_shape: Sequence[int]) -> Tensor:
