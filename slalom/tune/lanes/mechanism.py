@@ -93,11 +93,13 @@ class Masked:
         """Dropout with the mask that the small model alone draws: element (sample, unit) counts `sample * width + unit`."""
         units, batch = h.shape[1], h.shape[2]
         width = buffers["widths"][rows, layer].view(-1, 1, 1)
-        index = torch.arange(batch) * width + torch.arange(units).view(1, -1, 1)
         p = buffers["dropout"][rows].view(-1, 1, 1)
-        keep = uniform_at(keys[rows], layer + 1, index) >= p
+        keep = uniform_at(keys[rows], layer + 1, torch.arange(batch) * width, torch.arange(units).view(1, -1, 1)) >= p
+        scaled = keep.to(h.dtype).mul_(1 / (1 - p))
+        if len(rows) == len(h):
+            return h * scaled
         factor = torch.ones_like(h)
-        factor[rows] = torch.where(keep, 1 / (1 - p), 0).to(h.dtype)
+        factor[rows] = scaled
         return h * factor
 
     def _forward(self, params: dict[str, Tensor], buffers: Buffers, x: Tensor, keys: Tensor | None) -> Tensor:
