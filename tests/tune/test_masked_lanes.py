@@ -9,7 +9,7 @@ from torch import nn
 
 import slalom
 from slalom.engines.lanes.layout import initialise
-from slalom.tune.lanes import Architecture, embedded, masked, mlp_of
+from slalom.tune.lanes import MASKED, Architecture, embedded, mlp_of
 from slalom.tune.lanes.architecture import SHARED, Frame
 from slalom.tune.lanes.masked import taken_out
 
@@ -32,7 +32,7 @@ def together(shapes, lanes, dtype=torch.float64):
     frame = Frame.of(shapes, IN, OUT)
     modules = [embedded(m, s, frame).to(dtype) for m, s in zip(smalls, shapes, strict=True)]
     x, y = data(dtype)
-    return slalom.Lanes(modules, lanes, loss="cross_entropy", example=(x, y), mechanism=masked("cross_entropy"), dtype=dtype)
+    return slalom.Lanes(modules, lanes, loss="cross_entropy", example=(x, y), mechanism=MASKED, dtype=dtype)
 
 
 def apart(lanes, k, shape):
@@ -133,7 +133,12 @@ def test_padding_stays_exactly_zero():
 
 @pytest.mark.parametrize(
     ("widths", "activation", "dropout", "said"),
-    [((), "relu", 0, "at least one unit"), ((8, 0), "relu", 0, "at least one"), ((8,), "prelu", 0, "prelu"), ((8,), "relu", 1, "0, 1")],
+    [
+        ((), "relu", 0, "at least one unit"),
+        ((8, 0), "relu", 0, "at least one"),
+        ((8,), "prelu", 0, "prelu"),
+        ((8,), "relu", 1, "0, 1"),
+    ],
 )
 def test_bad_architectures_are_refused(widths, activation, dropout, said):
     with pytest.raises((slalom.core.errors.BadValueError, slalom.core.errors.UnknownNameError), match=said):

@@ -2,6 +2,6 @@
 
 from slalom.tune.lanes.architecture import Architecture
 from slalom.tune.lanes.masked import MaskedMLP, embedded, mlp_of
-from slalom.tune.lanes.mechanism import masked
+from slalom.tune.lanes.mechanism import MASKED
 
-__all__ = ["Architecture", "MaskedMLP", "embedded", "masked", "mlp_of"]
+__all__ = ["MASKED", "Architecture", "MaskedMLP", "embedded", "mlp_of"]

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from slalom.core.errors import BadValueError
 from slalom.engines.lanes.choose import Choice
 from slalom.engines.lanes.counter import uniform_at
 from slalom.engines.lanes.layout import Layout
@@ -138,8 +137,4 @@ class MaskedChoice(Choice):
         return Masked(layout, loss)
 
 
-def masked(loss: str | Loss) -> Choice:
-    """The mechanism for `MaskedMLP`s; `loss` by name, since its sums must leave each lane's bits alone."""
-    if not isinstance(loss, str):
-        raise BadValueError(f"padded lanes need a loss by name, got {loss!r}; a loss of your own trains lane by lane")
-    return MaskedChoice("masked", "MLPs padded to one shape")
+MASKED = MaskedChoice("masked", "MLPs padded to one shape")

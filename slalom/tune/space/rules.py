@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from slalom.core.rule import Hyper
-from slalom.race.entrants import Entrant, entrant
 from slalom.core.errors import BadValueError, unknown_name
-from slalom.core.rule import get_rule
+from slalom.core.rule import Hyper, get_rule
+from slalom.race.entrants import Entrant, entrant
 from slalom.tune.space.params import Float
 
 LR_DECADES = 1.5  # on either side of the rule's documented default

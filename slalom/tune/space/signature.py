@@ -25,7 +25,9 @@ def from_factory(factory: Callable[..., Any]) -> dict[str, Param]:
     except (TypeError, ValueError):  # some callables written in C have no signature
         return {}
     except NameError as error:
-        raise BadValueError(f"the annotations of {_name(factory)} cannot be read: {error}; import the name where it is defined") from None
+        raise BadValueError(
+            f"the annotations of {_name(factory)} cannot be read: {error}; import the name where it is defined"
+        ) from None
     found = {}
     for p in parameters:
         declared = [v for v in (p.annotation, p.default) if isinstance(v, Param)]

@@ -94,7 +94,9 @@ class Space(Mapping[str, Param]):
                 for value in values if parent in self.params else ():
                     self.params[parent].check(f"space: {name}: when {parent}", value)
         while len(done) < len(self.params):
-            ready = [n for n in self.params if n not in done and all(c in done or c in self.fixed for c in self.params[n].condition)]
+            ready = [
+                n for n in self.params if n not in done and all(c in done or c in self.fixed for c in self.params[n].condition)
+            ]
             if not ready:
                 stuck = [n for n in self.params if n not in done]
                 raise BadValueError(f"space: the conditions of {', '.join(stuck)} go round in a circle")
