@@ -18,7 +18,7 @@ from slalom.core.errors import StoreError
 
 JOURNAL = "journal.jsonl"
 # What a kill while a file was being written leaves beside it.
-LEFT_OVER = re.compile(r"\.(plan\.json|environment\.json|[\d-]{3,}\.(json|safetensors|pt))\.[a-z0-9_]{8}")
+LEFT_OVER = re.compile(r"\.(plan\.json|environment\.json|([\d-]{3,}|model)\.(json|safetensors|pt))\.[a-z0-9_]{8}")
 
 
 def to_json(value: Any) -> Any:

@@ -11,7 +11,7 @@ from slalom.core.errors import BadValueError
 
 SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "m": 60.0, "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
 RESERVE = 0.15  # of a budget of time, for training the finalists anew
-_FORM = re.compile(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([a-z_ ]*?)s?\s*", re.IGNORECASE)
+_FORM = re.compile(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([a-z_ ]*?)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def budget_of(given: Any) -> Budget:
     except ValueError:
         raise BadValueError(said) from None
     unit = found[2].strip().lower().replace(" ", "_")
+    unit = unit if unit == "s" else unit.removesuffix("s")
     if not number > 0 or not math.isfinite(number):
         raise BadValueError(said)
     if unit in SECONDS:

@@ -58,6 +58,14 @@ class Record(RunDirectory):
             raise StoreError(f"{path} cannot be read ({type(error).__name__}); its batch cannot go on") from error
         return states
 
+    def tidy(self, under_way: dict[int, int]) -> None:
+        """Remove every checkpoint but those of these batches (number -> rung), which a kill may have left."""
+        keep = {f"{batch:04d}-{rung}" for batch, rung in under_way.items()}
+        with self._told("clean up"):
+            for path in (self.path / "checkpoints").glob("*.pt"):
+                if path.stem not in keep:
+                    path.unlink(missing_ok=True)
+
     def drop_checkpoints(self, batch: int, but: int | None = None) -> None:
         """Remove the checkpoints of a batch, or all but that of one rung."""
         with self._told("clean up"):

@@ -47,6 +47,7 @@ def go_on(
         record.clean()
         record.cut_torn_tail()
         history = History.of(parts.space, record.journal())
+        record.tidy({number: at["rung"] for number, at in history.batches.items()})
     except BaseException:
         record.close()
         raise

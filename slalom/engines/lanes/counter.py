@@ -47,8 +47,11 @@ def uniform(key: Tensor, site: int, shape: Sequence[int]) -> Tensor:
     return drawn.reshape(*drawn.shape[:-1], *shape)
 
 
-def uniform_at(key: Tensor, site: int, *index: Tensor) -> Tensor:
-    """The numbers of `uniform` at these places: `index [count]`, or parts `[lanes, ...]` whose sum is each lane's own places."""
+def uniform_at(key: Tensor, site: int | Tensor, *index: Tensor) -> Tensor:
+    """The numbers of `uniform` at these places: `index [count]`, or parts `[lanes, ...]` whose sum is each lane's own places.
+
+    Keys and sites may have more axes, which those of the places begin with.
+    """
     base = _mix((key + 0x632BE5AB * (site + 1)) & _LOW)
     axes = 1 if index[0].dim() < 2 else index[0].dim() - base.dim()
     # int32 wraps as the masks of `_mix` do, at half the memory; only its shifts to the right need a mask.

@@ -40,7 +40,7 @@ class Plan:
     back: Tensor | None
     real: list[Tensor | None]
     on: list[Tensor | None]
-    drops: list[Tensor]
+    drops: Tensor
 
 
 @dataclass
@@ -74,12 +74,11 @@ class Masked:
         masks = not all(ZERO_AT_ZERO[code] for code in present)
         real: list[Tensor | None] = []
         on: list[Tensor | None] = []
-        drops = []
         for layer in range(self.depth):
             w = torch.tensor([row[layer] for row in widths])
             real.append((torch.arange(self.width) < w.unsqueeze(1)).to(dtype).unsqueeze(2) if masks else None)
             on.append(None if bool((w > 0).all()) else (w > 0).view(-1, 1, 1))
-            drops.append(torch.tensor([i for i, p in enumerate(rates) if p > 0 and w[i] > 0], dtype=torch.int64))
+        drops = torch.tensor([i for i, p in enumerate(rates) if p > 0], dtype=torch.int64)
         return Plan(groups, back, real, on, drops)
 
     def _activate(self, h: Tensor, plan: Plan) -> Tensor:
@@ -88,30 +87,32 @@ class Masked:
             return made
         return torch.cat([act(h.index_select(0, rows)) for act, rows in plan.groups]).index_select(0, plan.back)
 
-    def _drop(self, h: Tensor, rows: Tensor, layer: int, buffers: Buffers, keys: Tensor) -> Tensor:
-        """Dropout with the mask that the small model alone draws: element (sample, unit) counts `sample * width + unit`."""
-        units, batch = h.shape[1], h.shape[2]
-        width = buffers["widths"][rows, layer].view(-1, 1, 1)
+    def _masks(self, plan: Plan, buffers: Buffers, keys: Tensor, batch: int, dtype: torch.dtype) -> Tensor:
+        """Factors of dropout `[depth, rows with dropout, units, batch]`, with the mask that the small model alone draws.
+
+        There element (sample, unit) counts `sample * width + unit`; a layer that a lane lacks draws what nothing reads.
+        """
+        rows = plan.drops
+        width = buffers["widths"][rows].T.reshape(self.depth, -1, 1, 1)
+        places = torch.arange(batch) * width, torch.arange(self.width).view(1, 1, -1, 1)
+        sites = torch.arange(1, self.depth + 1).view(-1, 1)
         p = buffers["dropout"][rows].view(-1, 1, 1)
-        keep = uniform_at(keys[rows], layer + 1, torch.arange(batch) * width, torch.arange(units).view(1, -1, 1)) >= p
-        scaled = keep.to(h.dtype).mul_(1 / (1 - p))
-        if len(rows) == len(h):
-            return h * scaled
-        factor = torch.ones_like(h)
-        factor[rows] = scaled
-        return h * factor
+        keep = uniform_at(keys[rows].expand(self.depth, -1), sites, *places) >= p
+        return keep.to(dtype).mul_(1 / (1 - p))
 
     def _forward(self, params: dict[str, Tensor], buffers: Buffers, x: Tensor, keys: Tensor | None) -> Tensor:
         plan = self._plan(buffers, x.dtype)
         h = x.flatten(2).transpose(1, 2)
+        drops = keys is not None and len(plan.drops) > 0
+        masks = self._masks(plan, buffers, keys, h.shape[2], h.dtype) if keys is not None and drops else None
         for layer in range(self.depth):
             weight, bias = params[f"hidden.{layer}.weight"], params[f"hidden.{layer}.bias"]
             z = self._activate(torch.baddbmm(bias.unsqueeze(2), weight, h), plan)
             real, on = plan.real[layer], plan.on[layer]
             if real is not None:
                 z = z * real
-            if keys is not None and len(plan.drops[layer]):
-                z = self._drop(z, plan.drops[layer], layer, buffers, keys)
+            if masks is not None:
+                z = z * masks[layer] if len(plan.drops) == len(z) else z.index_copy(0, plan.drops, z[plan.drops] * masks[layer])
             h = z if on is None else torch.where(on, z, h)
         return torch.baddbmm(params["out.bias"].unsqueeze(2), params["out.weight"], h).transpose(1, 2)
 

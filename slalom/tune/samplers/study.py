@@ -20,7 +20,7 @@ from slalom.tune.space.space import Space
 if TYPE_CHECKING:
     import optuna
 
-NOTED = "NSGAIISampler:generation"  # what NSGA-II writes to a trial when it makes it
+NOTED = "Ordered:generation"  # what NSGA-II writes to a trial when it makes it
 RAW = (
     "raw"  # numbers as Optuna gave them, where ours round differently: the model of a resumed search is then the same to the bit
 )
@@ -95,7 +95,14 @@ class OptunaSampler:
             return quiet(lambda: TPESampler(seed=seed))  # type: ignore[no-any-return]
         if self.kind == "gp":
             return quiet(lambda: GPSampler(seed=seed))  # type: ignore[no-any-return]
-        return NSGAIISampler(population_size=self.size, seed=seed)
+
+        class Ordered(NSGAIISampler):
+            """Parents in the order of their numbers: Optuna has them in another one when it first works them out."""
+
+            def get_parent_population(self, study: Any, generation: int) -> Any:
+                return sorted(super().get_parent_population(study, generation), key=lambda t: t.number)
+
+        return Ordered(population_size=self.size, seed=seed)
 
     def _bring(self, history: Sequence[Past]) -> None:
         """Let the study know what has been asked and told since."""

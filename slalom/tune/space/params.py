@@ -22,7 +22,7 @@ class Param:
     `unit(value)` is a value's place on a scale from 0 to 1, `at(u)` the value at a place; equal steps of u are equally likely.
     """
 
-    condition: When = field(default_factory=dict, kw_only=True)
+    condition: When = field(default_factory=dict, kw_only=True, repr=False)
     kind: ClassVar[str] = ""
 
     def when(self: P, **values: Any) -> P:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slalom.core.errors import BadValueError, unknown_name
+from slalom.core.errors import BadValueError
 from slalom.core.rule import Hyper, get_rule
 from slalom.race.entrants import Entrant, entrant
 from slalom.tune.space.params import Float
@@ -25,11 +25,11 @@ def hyper_param(hyper: Hyper, name: str, default: float | None = None) -> Float:
     Float(low=0.99, high=0.9999, log=False, near_one=True)
     """
     value = hyper.default if default is None else default
-    share = hyper.lt == 1 or hyper.le == 1
+    share = hyper.lt == 1 or hyper.le == 1 or name == "momentum"  # which some rules let go beyond 1
     if share and 0 < value < 1:
-        rest = 1 - value
+        rest = round(1 - value, 12)
         high = 1 - rest / NEAREST_ONE
-        return Float(_short(max(1 - min(rest * NEAREST_ONE, 1.0), hyper.ge or 0.0)), _short(high), near_one=True)
+        return Float(_share(max(1 - min(rest * NEAREST_ONE, 1.0), hyper.ge or 0.0)), _share(high), near_one=True)
     if share:  # 0 unless asked for, such as momentum
         return Float(hyper.ge or 0.0, 0.99, near_one=True)
     if value > 0:
@@ -59,7 +59,8 @@ def rule_params(rules: list[str], *, hypers: bool = True) -> dict[str, Float]:
             continue
         rule = get_rule(one.target)
         for key, hyper in rule.hypers.items():
-            if key != "lr" and key not in SELDOM and key not in one.hypers:
+            guessable = hyper.ge is not None or hyper.default > 0
+            if key != "lr" and key not in SELDOM and key not in one.hypers and guessable:
                 made[f"{name}.{key}"] = hyper_param(hyper, key)
     return made
 
@@ -75,12 +76,5 @@ def rule_name(text: str) -> str:
     return text.partition("(")[0].strip()
 
 
-def check_hyper(text: str, name: str) -> None:
-    """UnknownNameError where the optimizer has no hyper of that name."""
-    one = entrant(text)
-    if one.is_torch:
-        one.optimizer(None)
-        return
-    rule = get_rule(one.target)
-    if name not in rule.hypers and name not in rule.options:
-        raise unknown_name(f"hyper of {rule.name}", name, [*rule.hypers, *rule.options])
+def _share(value: float) -> float:
+    return round(value, 9)

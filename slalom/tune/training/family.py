@@ -83,7 +83,7 @@ class MLPs:
 
     def shape(self, config: Config) -> Architecture:
         """The architecture that a configuration names; what it leaves out is the spec's."""
-        layers = config.get("layers") or len(self.widths)
+        layers = config.get("layers", len(self.widths))
         units = config.get("units")
         widths = []
         for i in range(layers):

@@ -21,7 +21,7 @@ from slalom.tune.training.problem import Problem
 
 # What a program's step costs on a CPU in ms, fitted to steps of 1 to 32 padded lanes on one core: so much whatever it holds, so
 # much for a million multiplications, so much for a thousand weights (their update). Only ratios matter.
-STEP, MILLION, THOUSAND = 1.4, 0.10, 0.008
+STEP, MILLION, THOUSAND = 2.5, 0.10, 0.008
 
 
 @dataclass(frozen=True)
