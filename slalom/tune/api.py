@@ -55,11 +55,12 @@ def tune(
       `units2`, ...), `activation`, `dropout`; of a factory its arguments. None: a sensible one for the data.
     - `budget`: trials (200), time (`"5m"`), or `"1e6 lane_steps"`. `method`: auto, random, grid, bayesian, gp, evolution, cma,
       annealing, or manual (what you `enqueue` alone). `points`: values of each number in a grid.
-    - `epochs`: the most that a trial is trained for; at epochs 1, 3, 9 (by `halving`) the best third of a batch of `lanes` goes on.
+    - `epochs`: the most that a trial is trained for; at epochs 1, 3, 9 (by `halving`) the best third of a batch of `lanes`
+      goes on.
     - `objective`: validation `"loss"` or `"metric"` is what is searched by. `enqueue`: configurations of your own to try first.
     - `seeds`: fresh ones over which the winner and its near-equals (`finalists`) are trained anew; the test part is opened once.
-    - `executor`: `"local"`, `"processes"`, `"ray"`, with so many `workers`. `storage`: a database's URL, where several drivers share
-      one Optuna study. `directory`: a new run directory, resumable; None: kept in memory.
+    - `executor`: `"local"`, `"processes"`, `"ray"`, with so many `workers`. `storage`: a database's URL, where several
+      drivers share one Optuna study. `directory`: a new run directory, resumable; None: kept in memory.
 
     Ctrl-C returns the best so far. Raises `SlalomError` kinds that name what is wrong.
 
@@ -105,4 +106,3 @@ def load(directory: str | os.PathLike[str], *, model: Any = None, data: Any = No
     from slalom.tune.start import read
 
     return read(directory, {"model": model, "data": data})
-

@@ -80,7 +80,9 @@ class Bracket:
             if number not in on:
                 states[number] = "stopped" if stop else "pruned"
         self.alive = on
-        self.states = [s if any(m.number in on for m in g.members) else None for s, g in zip(self.states, self.groups, strict=True)]
+        self.states = [
+            s if any(m.number in on for m in g.members) else None for s, g in zip(self.states, self.groups, strict=True)
+        ]
         return states, on
 
     def steps(self, problem: Problem) -> int:

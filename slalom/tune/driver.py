@@ -1,7 +1,7 @@
 """Runs a search: asks, gives out groups of lanes, compares at rungs, tells, and keeps everything on the way.
 
-One driver owns the sampler and the journal; whoever trains only trains. The next batch is asked for while the last rung of the one
-before is under way, so that the lanes do not wait for the sampler.
+One driver owns the sampler and the journal; whoever trains only trains. The next batch is asked for while the last rung of
+the one before is under way, so that the lanes do not wait for the sampler.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class Driver:
             for i, (a, own) in enumerate(points)
         ]
         self.tell(BatchAsked(number, trials, seconds))
-        members = [self._member(t["number"]) for t in trials]
+        members = [self._member(start + i) for i in range(len(trials))]
         self._give_out(Bracket.of(self.problem, number, members, self.plan.rungs))
         return True
 

@@ -42,8 +42,8 @@ class BatchAsked:
 class RungDone:
     """A batch at an epoch. `standings`: number, epoch, loss, metric, what samplers are told, why it diverged.
 
-    `states`: trials that end here, by number: finished, pruned, diverged or stopped. `kept`: those that go on. `seconds`: since the
-    search began; `lane_steps`: training steps so far.
+    `states`: trials that end here, by number: finished, pruned, diverged or stopped. `kept`: those that go on. `seconds`:
+    since the search began; `lane_steps`: training steps so far.
     """
 
     batch: int
@@ -85,7 +85,7 @@ class Tested:
 
 @dataclass(frozen=True)
 class Done:
-    """The search has ended; `sampling`: seconds that the sampler took in all, `waiting`: those in which nothing trained for it."""
+    """The search has ended; `sampling`: seconds that the sampler took, `waiting`: those of them in which nothing trained."""
 
     trials: int
     seconds: float

@@ -161,6 +161,5 @@ def prepare_again(plan: TunePlan, given: Mapping[str, Any]) -> Parts:
         )
     model = given.get("model") if "model" in plan.callables else plan.model
     metric = resolve_metric(given.get("metric") or plan.metric, record)
-    space = Space({k: v for k, v in plan.space.items()})
+    space = Space(dict(plan.space.items()))
     return parts_of(plan, record, family_of(model, record), space, given.get("loss") or plan.loss, metric)
-

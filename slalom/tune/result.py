@@ -79,7 +79,7 @@ class Optimism:
 
     def __str__(self) -> str:
         return (
-            f"validation said {self.searched:.4f} in the search and {self.fresh:.4f} over fresh seeds; the test part says {self.test:.4f}: "
+            f"validation said {self.searched:.4f} in the search, {self.fresh:.4f} over fresh seeds; test says {self.test:.4f}: "
             f"optimism {self.total:+.4f} (luck {self.luck:+.4f}, choice {self.choice:+.4f})"
         )
 
@@ -133,7 +133,7 @@ class TuneResult:
     def best(self) -> Trial:
         """The winner: the best mean over fresh seeds, or, where the search was stopped, the best so far."""
         if self._history.confirmed is not None:
-            return self.trials[self._history.confirmed["winner"]]
+            return self.trials[int(self._history.confirmed["winner"])]
         ranking = self.ranking()
         if not ranking:
             raise SlalomError("no trial has come to a rung without diverging, so there is no best yet")
@@ -150,7 +150,7 @@ class TuneResult:
             values = tested["test_loss"], tested["test_metric"]
         else:
             rows: Sequence[dict[str, Any]] = (self._history.confirmed or {"finalists": []})["finalists"]
-            own = next((r for r in rows if r["number"] == self.best.number), {"val_loss": [], "val_metric": []})
+            own: dict[str, Any] = next((r for r in rows if r["number"] == self.best.number), {"val_loss": [], "val_metric": []})
             values = own["val_loss"], own["val_metric"]
         return Figures(tuple(map(float, values[0])), tuple(map(float, values[1])), self._plan.metric)
 
@@ -221,13 +221,16 @@ class TuneResult:
     def __str__(self) -> str:
         plan, history = self._plan, self._history
         states = [t.state for t in self.trials]
-        counts = ", ".join(f"{states.count(s)} {s}" for s in ("finished", "pruned", "diverged", "stopped", "running") if s in states)
-        head = f"{len(self.trials)} trials of {plan.model_name} on {plan.data['name']} by {plan.method} in {history.seconds:.1f} s ({counts})"
+        counts = ", ".join(
+            f"{states.count(s)} {s}" for s in ("finished", "pruned", "diverged", "stopped", "running") if s in states
+        )
+        what = f"{len(self.trials)} trials of {plan.model_name} on {plan.data['name']}"
+        head = f"{what} by {plan.method} in {history.seconds:.1f} s ({counts})"
         if not history.ranking():
             return f"{head}\nno trial has come to a rung yet"
         lines = [head, f"best        trial {self.best.number}: {shown(history.space.varying(self.config))}"]
         if self.interrupted:
-            lines.append(f"so far      {plan.metric} {self.best.metric:.4f}, loss {self.best.loss:.4f} on validation after {self.best.epoch} "
+            lines.append(f"so far      {plan.metric} {self.best.metric:.4f}, loss {self.best.loss:.4f} after {self.best.epoch} "
                          "epochs; the test part is unopened")  # fmt: skip
         else:
             lines += [f"validation  {self.validation}", f"test        {self.test}", f"optimism    {self.optimism}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,6 @@ from torch import nn
 
 import slalom
 from slalom.core.errors import BadValueError, StoreError
-import os
 from slalom.race.api import resume
 from slalom.race.events import Note, Recorder
 from slalom.race.store import Store, whole_file

@@ -127,8 +127,10 @@ def test_padding_stays_exactly_zero():
     x, y = data()
     many.epoch(x, y, batches())
     held = many.weights(0)
-    assert held["hidden.0.weight"][3:].abs().max() == 0 and held["out.weight"][:, 3:].abs().max() == 0
-    assert held["hidden.1.weight"].abs().max() == 0 and held["hidden.1.bias"].abs().max() == 0
+    assert held["hidden.0.weight"][3:].abs().max() == 0
+    assert held["out.weight"][:, 3:].abs().max() == 0
+    assert held["hidden.1.weight"].abs().max() == 0
+    assert held["hidden.1.bias"].abs().max() == 0
 
 
 @pytest.mark.parametrize(
@@ -146,6 +148,6 @@ def test_bad_architectures_are_refused(widths, activation, dropout, said):
 
 
 def test_modules_must_be_one_a_lane():
+    two = slalom.lanes_of("sgd", lr=[1, 2])
     with pytest.raises(slalom.core.errors.BadValueError, match="1 modules for 2 lanes"):
-        x, y = data()
-        slalom.Lanes([nn.Linear(IN, OUT)], slalom.lanes_of("sgd", lr=[1, 2]), loss="cross_entropy", example=(x, y))
+        slalom.Lanes([nn.Linear(IN, OUT)], two, loss="cross_entropy", example=data())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -51,7 +52,7 @@ def test_a_search_keeps_the_best_third_and_says_what_it_found(whole):
         for n, epoch in ((6, 1), (2, 3), (1, 9)):
             there = [t for t in trials if t.epoch >= epoch]
             assert len(there) == n
-            losses = {t.number: dict((e, x) for e, x, _ in t.rungs)[epoch] for t in there}
+            losses = {t.number: {e: x for e, x, _ in t.rungs}[epoch] for t in there}
             on = [t.number for t in trials if t.epoch > epoch]
             assert sorted(losses, key=losses.get)[: len(on)] == sorted(on, key=losses.get)
     assert {t.state for t in whole.trials} <= {"finished", "pruned", "diverged"}
@@ -85,7 +86,7 @@ def test_a_trial_alone_with_torch_comes_to_the_same_loss(whole):
     found = slalom.tune(**quiet, enqueue=[{k: v for k, v in config.items() if k != "dropout"}], dtype="float64").trials[0]
     torch.manual_seed(found.seed)
     sizes = [4, *[config["units"]] * config["layers"]]
-    layers = [m for a, b in zip(sizes[:-1], sizes[1:], strict=True) for m in (nn.Linear(a, b), nn.ReLU())]
+    layers = [m for a, b in itertools.pairwise(sizes) for m in (nn.Linear(a, b), nn.ReLU())]
     net = nn.Sequential(*layers, nn.Linear(sizes[-1], 3)).double()
     adam = config["optimizer"] == "adam"
     kind = torch.optim.Adam if adam else lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9)
@@ -184,7 +185,7 @@ def test_diverged_trials_are_told_as_a_large_finite_loss_and_harm_nobody():
 
 
 def test_factories_of_ones_own_vary_by_their_arguments(tmp_path):
-    def net(input_shape, output_size, width: int = Int(3, 5), bias: bool = True):  # noqa: B008
+    def net(input_shape, output_size, width: int = Int(3, 5), bias: bool = True):
         return nn.Sequential(nn.Linear(input_shape[0], width), nn.Tanh(), nn.Linear(width, output_size, bias=bias))
 
     space = {"lr": Float(1e-2, 1e-1, log=True), "weight_decay": Float(1e-6, 1e-2, log=True)}

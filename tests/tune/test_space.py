@@ -33,7 +33,7 @@ def test_a_value_and_its_place_agree(param):
     if param.count:
         assert param.grid(1000) == list(dict.fromkeys(param.at(u) for u in np.linspace(0, 1, 20001)))
         drawn = [param.at(float(u)) for u in np.random.default_rng(0).random(6000)]
-        counts = np.array([sum(d is v or d == v and type(d) is type(v) for d in drawn) for v in param.grid(1000)])
+        counts = np.array([sum(d is v or (d == v and type(d) is type(v)) for d in drawn) for v in param.grid(1000)])
         if not (isinstance(param, Int) and param.log):
             assert counts.min() > 0.8 * 6000 / param.count  # each has its share
 

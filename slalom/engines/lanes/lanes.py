@@ -54,7 +54,8 @@ class Lanes:
     may differ in what they hold and share the names and shapes of what is trained.
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
-    `"stacked"`, `"traced"`, `"vmap"`, `"solo"`; a `Choice` of one's own is taken as it is. `dtype`: of parameters and buffers. `chunk`: lanes that a thread trains together.
+    `"stacked"`, `"traced"`, `"vmap"`, `"solo"`; a `Choice` of one's own is taken as it is. `dtype`: of parameters and
+    buffers. `chunk`: lanes that a thread trains together.
 
     `notes`: what the person should know, such as a slower way that had to be taken.
 

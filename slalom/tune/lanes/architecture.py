@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Architecture:
     def cost(self, inputs: int, outputs: int) -> int:
         """Weights of all layers: multiplications of one sample's forward pass."""
         sizes = (inputs, *self.widths, outputs)
-        return sum(a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        return sum(a * b for a, b in itertools.pairwise(sizes))
 
 
 @dataclass(frozen=True)

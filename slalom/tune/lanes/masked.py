@@ -7,10 +7,12 @@ not (sigmoid), what it sends on is multiplied by 0. Weight decay, momentum and c
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from slalom.core.errors import BadValueError
 from slalom.nets.mlp import mlp
@@ -20,6 +22,11 @@ from slalom.tune.lanes.architecture import SHARED, Architecture, Frame
 def mlp_of(shape: Architecture, input_shape: Sequence[int], outputs: int) -> nn.Sequential:
     """The model alone, a plain `nn.Sequential` with torch's initialisation."""
     return mlp(input_shape, shape.widths, outputs, shape.activation, shape.dropout)
+
+
+def _empty(inputs: int, outputs: int) -> nn.Linear:
+    made: nn.Linear = skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
+    return made
 
 
 class MaskedMLP(nn.Module):
@@ -37,8 +44,8 @@ class MaskedMLP(nn.Module):
         super().__init__()
         self.frame = frame
         sizes = [frame.inputs, *[frame.width] * frame.depth]
-        self.hidden = nn.ModuleList(nn.utils.skip_init(nn.Linear, a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-        self.out = nn.utils.skip_init(nn.Linear, frame.width, frame.outputs)
+        self.hidden = nn.ModuleList(_empty(a, b) for a, b in itertools.pairwise(sizes))
+        self.out = _empty(frame.width, frame.outputs)
         skipped = [0] * (frame.depth - len(shape.widths))
         self.register_buffer("widths", torch.tensor([*shape.widths, *skipped]))
         self.register_buffer("activation", torch.tensor(SHARED.index(shape.activation)))

@@ -31,9 +31,9 @@ ZERO_AT_ZERO = tuple(_sends_zero(name) for name in SHARED)
 class Plan:
     """What the lanes of a call need, worked out once for each company of lanes.
 
-    `groups`: rows of each activation; `back`: where each row went. `real [depth][lanes, units, 1]`: 1 for real units, or None where
-    every activation sends 0 on. `on [depth][lanes, 1, 1]`: whether the layer is there, None where it is for all. `drops`: rows
-    with dropout.
+    `groups`: rows of each activation; `back`: where each row went. `real [depth][lanes, units, 1]`: 1 for real units, or None
+    where every activation sends 0 on. `on [depth][lanes, 1, 1]`: whether the layer is there, None where it is for all.
+    `drops`: rows with dropout.
     """
 
     groups: list[tuple[nn.Module, Tensor]]
@@ -133,7 +133,7 @@ class Masked:
 class MaskedChoice(Choice):
     """The engine's choice of a mechanism, made beforehand."""
 
-    def make(self, template: nn.Module, layout: Layout, loss: str | Loss) -> Masked:  # type: ignore[override]
+    def make(self, template: nn.Module, layout: Layout, loss: str | Loss) -> Masked:
         """A mechanism of its own for one chunk."""
         return Masked(layout, loss)
 

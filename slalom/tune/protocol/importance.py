@@ -61,8 +61,8 @@ def importance(history: History, problem: Problem, seed: int = 0) -> Importance:
     epoch = max(enough)
     rows = reached[epoch]
     rng = np.random.default_rng(seed)
-    draws = [quiet(lambda pick=pick: _shares(history, [rows[i] for i in pick], seed)) for pick in
-             (rng.integers(0, len(rows), len(rows)) for _ in range(DRAWS))]  # fmt: skip
+    picks = [rng.integers(0, len(rows), len(rows)) for _ in range(DRAWS)]
+    draws = [_shares(history, [rows[i] for i in pick], seed) for pick in picks]
     told = [d for d in draws if d]
     if not told:
         return Importance()
@@ -70,9 +70,7 @@ def importance(history: History, problem: Problem, seed: int = 0) -> Importance:
     table = np.array([[d.get(n, 0.0) for n in names] for d in told])
     mean, sd = table.mean(0), table.std(0, ddof=1) if len(told) > 1 else np.zeros(len(names))
     order = np.argsort(-mean, kind="stable")
-    return Importance(
-        {names[i]: float(mean[i]) for i in order}, {names[i]: float(sd[i]) for i in order}, epoch, len(rows)
-    )
+    return Importance({names[i]: float(mean[i]) for i in order}, {names[i]: float(sd[i]) for i in order}, epoch, len(rows))
 
 
 def _shares(history: History, rows: list[tuple[Any, float]], seed: int) -> dict[str, float]:
@@ -89,4 +87,7 @@ def _shares(history: History, rows: list[tuple[Any, float]], seed: int) -> dict[
     for trial, value in rows:
         params = {k: outward(p, trial.point[k]) for k, p in history.space.params.items()}
         study.add_trial(optuna.trial.create_trial(value=min(value, ceiling), params=params, distributions=distributions))
-    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(n_trees=TREES, seed=seed))
+    made: dict[str, float] = quiet(
+        lambda: get_param_importances(study, evaluator=FanovaImportanceEvaluator(n_trees=TREES, seed=seed))
+    )
+    return made

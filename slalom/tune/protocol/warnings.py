@@ -34,7 +34,9 @@ def warnings_of(history: History, winner: int | None, samples: int | None, highe
         if len(told) >= 10 and winner >= LATE * len(trials):
             out.append(f"the winner is trial {winner} of {len(trials)}: found late, so more trials may find better")
     if len(told) < PER_PARAMETER * len(history.space):
-        out.append(f"{len(told)} trials for {len(history.space)} parameters are few; {PER_PARAMETER} for each or more tell better")
+        out.append(
+            f"{len(told)} trials for {len(history.space)} parameters are few; {PER_PARAMETER} for each or more tell better"
+        )
     finished = sum(t.state == "finished" for t in told)
     if told and not finished:
         out.append("no trial ran to its end; the budget is too small for the epochs asked for")
@@ -60,4 +62,6 @@ def _ties(history: History, samples: int | None, higher: bool) -> list[str]:
         return []
     named = ", ".join(map(str, tied))
     mean = float(np.mean(list(runs[winner].values())))
-    return [f"trial {winner} cannot be told from {named} over {len(runs[winner])} fresh seeds (validation mean {sign * mean:.4g})"]
+    return [
+        f"trial {winner} cannot be told from {named} over {len(runs[winner])} fresh seeds (validation mean {sign * mean:.4g})"
+    ]

@@ -42,7 +42,7 @@ class Annealing:
         told = [p for p in history if p.value is not None]
         if len(told) < START:
             return None
-        spread = float(np.std([p.value for p in told[:START]])) or 1.0
+        spread = float(np.std([float(p.value or 0.0) for p in told[:START]])) or 1.0
         best = min(told[:START], key=lambda p: p.value if p.value is not None else math.inf)
         point, value = best.point, float(best.value or 0.0)
         for past in told[START:]:

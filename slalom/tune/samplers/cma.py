@@ -37,7 +37,7 @@ class CMA:
     def _optimizer(self) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from cmaes import CMA as Library
+            from cmaes import CMA as Library  # type: ignore[import-untyped]
         n = len(self.numbers)
         bounds = np.stack([np.zeros(n), np.ones(n)], axis=1)
         return Library(np.full(n, 0.5), SIGMA, bounds=bounds, seed=self.seed % 2**31, population_size=self.size)

@@ -38,7 +38,7 @@ class GridSearch:
         sizes = [len(p.grid(points)) for p in space.params.values()]
         if math.prod(sizes) > MOST:
             raise BadValueError(
-                f"the grid has {math.prod(sizes):.3g} points with {points} values of each number; vary less, or take another method"
+                f"the grid has {math.prod(sizes):.3g} points, {points} values of a number; vary less, or take another method"
             )
         self.points = list(self._distinct(space, points))
         self.order = np.random.Generator(np.random.Philox(key=np.array([seed, 1], dtype=np.uint64))).permutation(len(self.points))

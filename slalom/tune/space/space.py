@@ -17,7 +17,7 @@ KINDS: dict[str, type[Param]] = {kind.kind: kind for kind in (Float, Int, Catego
 
 
 def param_of(name: str, body: Any) -> Param | Value:
-    """A parameter from plain data: `{"float": [low, high], "log": true}`, `{"kind": ...}`, a list of choices; or a fixed value."""
+    """A parameter from plain data: `{"float": [low, high], "log": true}`, a list of choices; or a fixed value."""
     if isinstance(body, list):
         return Categorical(body)
     if not isinstance(body, Mapping):

@@ -15,7 +15,7 @@ from slalom.engines.lanes.layout import initialise as seeded_module
 from slalom.engines.lanes.losses import Loss
 from slalom.nets import build
 from slalom.nets.factory import Factory
-from slalom.nets.initialisation import initialise
+from slalom.nets.initialisation.initialise import METHODS, initialise
 from slalom.nets.mlp import default_widths
 from slalom.nets.named import find, looks_like_place
 from slalom.nets.spec import parse
@@ -59,8 +59,8 @@ class Family(Protocol):
 
 
 def _drawn(module: nn.Module, config: Config, data: Data, seed: int) -> nn.Module:
-    method = config.get("initialisation") or "default"
-    if method != "default":
+    method: Any = config.get("initialisation") or "default"
+    if method in METHODS:
         initialise(module, method, x=data.train.x[:256] if method == "lsuv" else None, seed=seed)
     return module
 
@@ -78,7 +78,8 @@ class MLPs:
             raise BadValueError("an MLP of a search has no batchnorm in common with its neighbours; give a factory of your own")
         inputs = int(torch.Size(data.input_shape).numel())
         self.widths = given.widths or default_widths(inputs, len(data.train))
-        self.given, self.spec, self.inputs = given, spec or "mlp", inputs
+        self.given, self.inputs = given, inputs
+        self.spec: str | None = spec or "mlp"
         self.names = {"layers", "units", "activation", "dropout", *(f"units{i}" for i in range(1, 9))}
 
     def shape(self, config: Config) -> Architecture:
@@ -118,11 +119,11 @@ class MLPs:
         shapes = [self.shape(c) for c in configs]
         frame = Frame.of(shapes, self.inputs, self.data.output_size)
         smalls = [self.module(c, lane.seed).to(dtype) for c, lane in zip(configs, lanes, strict=True)]
-        modules = [embedded(m, s, frame).to(dtype) for m, s in zip(smalls, shapes, strict=True)]  # type: ignore[arg-type]
+        modules = [embedded(m, s, frame).to(dtype) for m, s in zip(smalls, shapes, strict=True)]
         return Lanes(modules, lanes, loss=loss, example=example, mechanism=MASKED, dtype=dtype)
 
     def trained(self, lanes: Lanes, k: int, config: Config, seed: int) -> nn.Module:
-        return taken_out(lanes.weights(k), self.shape(config), self.module(config, seed).to(lanes.dtype))  # type: ignore[arg-type]
+        return taken_out(lanes.weights(k), self.shape(config), self.module(config, seed).to(lanes.dtype))
 
 
 class Factories:

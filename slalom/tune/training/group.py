@@ -49,8 +49,8 @@ def _structure(problem: Problem, member: Member) -> tuple[Hashable, ...]:
 def groups_of(problem: Problem, members: Sequence[Member]) -> list[Group]:
     """Members that must not be apart are together, and of the rest those that cost less together than in programs of their own.
 
-    Batch size and, for factories of a person's own, the architecture are fixed for a program. MLPs of one batch size are sorted by
-    size and cut where padding would cost more than a program.
+    Batch size and, for factories of a person's own, the architecture are fixed for a program. MLPs of one batch size are
+    sorted by size and cut where padding would cost more than a program.
     """
     kinds: dict[Any, list[Member]] = {}
     for member in members:
