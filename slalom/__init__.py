@@ -13,7 +13,7 @@ from slalom.race import hooks as _hooks
 from slalom.race import load, race, resume
 
 if TYPE_CHECKING:
-    from slalom import data, doctor, nets, optim, report, rules, schedules, testing
+    from slalom import data, doctor, landscape, nets, optim, report, rules, schedules, testing
     from slalom.doctor.examine import examine
     from slalom.doctor.online import Doctor
     from slalom.doctor.repairing import repair
@@ -32,6 +32,7 @@ __all__ = [
     "data",
     "doctor",
     "examine",
+    "landscape",
     "lanes_of",
     "learning_curve",
     "load",
@@ -55,7 +56,7 @@ _HOMES = {  # public names that are loaded when first used, and the module that 
     "range_test": "slalom.race.range",
     "repair": "slalom.doctor.repairing",
 }
-_ROOMS = ("data", "doctor", "nets", "optim", "report", "rules", "schedules", "testing")
+_ROOMS = ("data", "doctor", "landscape", "nets", "optim", "report", "rules", "schedules", "testing")
 
 
 def __getattr__(name: str) -> Any:
@@ -78,4 +79,14 @@ def _write_report(result: Any, path: Any) -> None:
     write_report(result, path)
 
 
+def _draw(how: str) -> Any:
+    def draw(record: Any, *args: Any, **options: Any) -> Any:
+        from slalom.figures import pictures
+
+        return getattr(pictures, how)(record, *args, **options)
+
+    return draw
+
+
 _hooks.report = _write_report
+_hooks.plot, _hooks.save, _hooks.png = _draw("plot"), _draw("save"), _draw("png")

@@ -26,8 +26,10 @@ from slalom.doctor.run import ForwardError
 SHORT = 0.88  # skill from which no change can win what a finding needs
 BESIDE = 0.8  # of the best rank: causes that win nearly as much are named beside it
 MOST = 3  # findings that experiments may name
-STRUCTURE = (scale.inputs, scale.targets, start.suspects, capacity.bent, regularised.look, rate.decayed, rate.momentum,
-             rate.small_batch, rate.large_batch, start.died)  # fmt: skip
+STRUCTURE = (
+    scale.inputs, scale.targets, start.suspects, capacity.bent, capacity.tiny, regularised.look, rate.decayed, rate.momentum,
+    rate.small_batch, rate.large_batch, start.died,
+)  # fmt: skip
 RATES = (rate.lower, rate.higher)
 ENOUGH = 0.85  # skill that a branch reached: it explains the symptom, and nothing weaker need be tried
 

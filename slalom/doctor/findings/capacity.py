@@ -7,6 +7,7 @@ from slalom.doctor.curve import Figure
 from slalom.doctor.experiments.suspects import Suspect
 
 AFFINE = 1e-3
+NARROWEST, NARROW = 2, 1.2  # units through which all must pass: then the model is suspected first, by this weight
 
 
 def bent(case: Case) -> list[Suspect]:
@@ -27,11 +28,20 @@ def bent(case: Case) -> list[Suspect]:
     return [Suspect("missing_nonlinearity", figures, lambda k: k.fixed("missing_nonlinearity"), 1.15, 0)]
 
 
+def narrowest(case: Case) -> int:
+    """Units of the narrowest hidden layer; 0 where there is none."""
+    return min((layer.units for layer in case.start.layers[:-1] if layer.units), default=0)
+
+
+def tiny(case: Case) -> list[Suspect]:
+    """A layer so narrow that hardly anything passes."""
+    return small(case) if 0 < narrowest(case) <= NARROWEST else []
+
+
 def small(case: Case) -> list[Suspect]:
     """Narrow layers."""
-    narrow = [layer for layer in case.start.layers[:-1] if layer.units]
-    if not narrow:
+    least = narrowest(case)
+    if not least:
         return []
-    least = min(layer.units for layer in narrow)
     figure = Figure("units", -float(least), -64.0, "(minus the) units of the narrowest hidden layer")
-    return [Suspect("model_too_small", (figure,), lambda k: k.fixed("model_too_small"), 0.7)]
+    return [Suspect("model_too_small", (figure,), lambda k: k.fixed("model_too_small"), NARROW if least <= NARROWEST else 0.7)]

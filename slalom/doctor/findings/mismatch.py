@@ -41,19 +41,21 @@ def look(case: Case) -> list[Finding]:
         sums = outputs.double().sum(facts.axis)
         if not log_probabilities(outputs) and (probabilities(outputs) or bool((outputs >= 0).all() and _ones(sums))):
             words = "sum of a row's outputs: they are probabilities already, and the loss applies softmax itself"
-            return [_found(_figure("softmax", float(sums.mean()), words))]
+            return [_found(_figure("softmax", float(sums.mean()), words, 0.999))]
         if outputs.dim() == 2 and bool((outputs >= 0).all()) and len(outputs) > 2 and last == "softmax":
             return [_found(_figure("softmax", 1.0, "softmax at the output, along another axis than the classes"))]
         if last in ("sigmoid", "tanh", "hardsigmoid", "hardtanh", "logsigmoid") and not log_probabilities(outputs):
             size = float(outputs.abs().max())
-            return [_found(_figure("bounded", size, f"largest output: {last} bounds what the loss takes as scores"))]
+            return [_found(_figure("bounded", size, f"largest output: {last} bounds what the loss takes as scores", 0.0))]
     if facts.linear and not log_probabilities(outputs):
         total = float(outputs.double().exp().sum(1).mean()) if outputs.dim() > 1 else math.nan
         return [_found(_figure("not_log", total, "sum over classes of exp(output), which is 1 for log-probabilities: the loss "
                                "takes those", 1.0))]  # fmt: skip
     if facts.sigmoid and last in ("sigmoid", "hardsigmoid", "tanh", "hardtanh", "softmax"):
         return [
-            _found(_figure("sigmoid", float(outputs.max()), f"largest output: {last}, and the loss applies a sigmoid itself"))
+            _found(
+                _figure("sigmoid", float(outputs.max()), f"largest output: {last}, and the loss applies a sigmoid itself", 0.0)
+            )
         ]
     if facts.distance and last in BOUNDED:
         low, high = BOUNDED[last]

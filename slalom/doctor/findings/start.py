@@ -8,6 +8,7 @@ from slalom.doctor.case import Case
 from slalom.doctor.curve import Figure
 from slalom.doctor.experiments.suspects import Suspect
 from slalom.doctor.finding import Finding, finding
+from slalom.doctor.findings import capacity
 from slalom.doctor.probes.signals import Signals
 from slalom.doctor.probes.weights import Start
 
@@ -35,7 +36,7 @@ def suspects(case: Case) -> list[Suspect]:
     odd = [w for w in case.weights if w.matrix and not TINY <= w.ratio <= WILD and not _small(w)]
     biased = [w for w in case.weights if not w.matrix and w.ratio > BIAS and abs(w.mean) > 1]
     s = case.start
-    dead = _dead(s)
+    dead = None if capacity.tiny(case) else _dead(s)
     found: list[Suspect] = []
     name, why = _named(case, s, odd)
     if dead:
@@ -53,7 +54,7 @@ def suspects(case: Case) -> list[Suspect]:
 
 def died(case: Case) -> list[Suspect]:
     """Units that are dead at the end but were not at the start."""
-    if not case.glances or _dead(case.start):
+    if not case.glances or _dead(case.start) or capacity.tiny(case):
         return []
     step, figure = next(((s, d) for s, g in case.glances if (d := _dead(g))), (0, None))
     last = _dead(case.glances[-1][1])

@@ -105,6 +105,7 @@ class _Watch(TorchFunctionMode):
     ops: list[Op] = field(default_factory=list)
     made_by: dict[int, str] = field(default_factory=dict)
     kept: list[Tensor] = field(default_factory=list)  # so that no memory is used twice
+    paused: bool = False  # while the hooks measure
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -114,7 +115,7 @@ class _Watch(TorchFunctionMode):
         before = None if given is None else given.data_ptr()
         out = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
-        if given is None or not isinstance(out, Tensor):
+        if self.paused or given is None or not isinstance(out, Tensor):
             return out
         assert before is not None
         if name in ACTIVATIONS or name in SOFT:
@@ -159,7 +160,7 @@ def signals(model: nn.Module, loss_fn: LossFn, x: Tensor, y: Tensor, *, training
         m.register_forward_hook(_hook(name, seen, watch, inputs)) for name, m in model.named_modules() if _weighted(m)
     ]  # fmt: skip
     recurrent = any(isinstance(m, RECURRENT) for m in model.modules())
-    with torch.enable_grad(), torch.backends.mkldnn.flags(enabled=True):
+    with torch.enable_grad():
         try:
             fed = x.detach().clone().requires_grad_() if x.is_floating_point() else x
             watch.kept.append(fed)
@@ -215,12 +216,14 @@ def _hook(name: str, seen: dict[str, _Seen], watch: _Watch, inputs: dict[str, Te
             return
         here = seen.setdefault(name, _Seen())
         here.calls += 1
+        watch.paused = True
         with torch.no_grad():
             flat = out.detach().double().reshape(len(out), -1) if out.dim() else out.detach().double().reshape(1, 1)
             here.squares += float(flat.square().sum())
             here.varying += float((flat - flat.mean(0)).square().sum())
             here.elements += flat.numel()
             here.units = int(out.shape[1] if out.dim() > 3 else out.shape[-1]) if out.dim() else 1
+        watch.paused = False
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
             if given and isinstance(given[0], Tensor) and here.calls == 1:
                 inputs[name] = given[0]
