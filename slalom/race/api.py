@@ -29,6 +29,16 @@ def race(
     metric: str | Callable[..., Any] | None = None,
     order: str = "seed",
     clip: float | None = None,
+    activation: str | Sequence[str] | None = None,
+    batch_norm: bool | Sequence[bool] | None = None,
+    dropout: float | Sequence[float] | None = None,
+    l1: Any = None,
+    l2: Any = None,
+    elastic_net: Any = None,
+    weight_decay: float | Sequence[float] | None = None,
+    augment: Any = None,
+    label_smoothing: float | Sequence[float] | None = None,
+    early_stopping: Any = None,
     target: str | None = None,
     task: str | None = None,
     split: tuple[float, float, float] = (0.6, 0.2, 0.2),
@@ -77,6 +87,10 @@ def race(
         loss=loss,
         metric=metric,
         widen=widen,
+        axes={
+            "activation": activation, "batch_norm": batch_norm, "dropout": dropout, "l1": l1, "l2": l2, "elastic_net": elastic_net,
+            "weight_decay": weight_decay, "augment": augment, "label_smoothing": label_smoothing, "early_stopping": early_stopping,
+        },
         data_options={"target": target, "task": task, "split": split, "seed": split_seed, "scale": scale},
         epochs=epochs,
         order=order,
@@ -95,6 +109,7 @@ def resume(
     schedule: Any = None,
     loss: Any = None,
     metric: Any = None,
+    augment: Any = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> RaceResult:
     """Go on with a race that was stopped; it ends with the same results, to the bit, as one that was not.
@@ -104,7 +119,7 @@ def resume(
     """
     from slalom.race.start import go_on
 
-    return go_on(directory, model, data, schedule, loss, metric, on_event)
+    return go_on(directory, model, data, schedule, loss, metric, augment, on_event)
 
 
 def load(directory: str | os.PathLike[str]) -> RaceResult:

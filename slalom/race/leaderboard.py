@@ -172,7 +172,8 @@ class Leaderboard(Sequence[LeaderRow]):
         return pd.DataFrame([asdict(row) for row in self._rows])
 
     def __str__(self) -> str:
-        head = f"{'':>2} {'rule':<24} {'lr':>9}  {f'test {self.metric}':>18}  {f'val {self.metric}':>18}  against the leader"
+        wide = max([24, *(len(r.rule) for r in self._rows)])
+        head = f"{'':>2} {'rule':<{wide}} {'lr':>9}  {f'test {self.metric}':>18}  {f'val {self.metric}':>18}  against the leader"
         lines = [head]
         for r in self._rows:
             test, val = f"{r.test_metric:.4f} ± {r.test_metric_sd:.4f}", f"{r.val_metric:.4f} ± {r.val_metric_sd:.4f}"
@@ -185,7 +186,7 @@ class Leaderboard(Sequence[LeaderRow]):
             else:
                 said = "tied" if r.tied else f"behind by {r.difference:.4f} ± {r.standard_error:.4f}"
             edge = "  (best lr at the grid's edge)" if r.at_edge else ""
-            lines.append(f"{r.rank:>2} {r.rule:<24} {r.lr:>9.3g}  {test:>18}  {val:>18}  {said}{edge}")
+            lines.append(f"{r.rank:>2} {r.rule:<{wide}} {r.lr:>9.3g}  {test:>18}  {val:>18}  {said}{edge}")
         return "\n".join(lines)
 
     __repr__ = __str__

@@ -19,6 +19,7 @@ from slalom.race.leaderboard import Leaderboard
 from slalom.race.plan import Plan
 from slalom.race.results import LaneResult, LeaderRow
 from slalom.race.store import Store, whole_directory
+from slalom.race.variants.axes import variant_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,6 +108,7 @@ class RaceResult:
         for lane in self.lanes:
             row = asdict(lane)
             row["hypers"] = ", ".join(f"{k}={v!r}" for k, v in lane.hypers.items())
+            row["variant"] = variant_text(dict(lane.variant))
             rows.append(row)
         return pd.DataFrame(rows, columns=[f.name for f in fields(LaneResult)])
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Settings
 from slalom.engines.lanes.counter import lane_keys
+from slalom.engines.lanes.dropout import shares
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.mechanism import Buffers, Mechanism
@@ -62,6 +63,10 @@ class Chunk:
         self.params = torch.stack([layout.row(m) for m in padded]).to(dtype)
         held = {id(m): beside(m) for m in padded}
         self.buffers = {k: torch.stack([_cast(held[id(m)][k], dtype) for m in padded]) for k in held[id(padded[0])]}
+        for name in shares(padded[0]):
+            for i, lane in enumerate(self.lanes):
+                if lane.dropout is not None:
+                    self.buffers[name][i] = lane.dropout
         self.seeds = [lane.seed for lane in self.lanes] + [0] * mechanism.spare
         clips = [lane.clip for lane in lanes]
         self.clip = np.array([np.inf if c is None else c for c in clips]) if any(clips) else None
@@ -176,9 +181,20 @@ class Chunk:
     def _predict(self, params: Tensor, buffers: Buffers, x: Tensor, batch: int) -> Tensor:
         return torch.cat([self.mechanism.predict(params, buffers, part) for part in torch.split(x, batch)], dim=1)
 
-    def evaluate(self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]], batch: int) -> Floats:
-        """Each measure of each lane over all of x, y: `[measures, lanes]`; NaN for lanes that have stopped."""
+    def evaluate(
+        self,
+        x: Tensor,
+        y: Tensor,
+        measures: Sequence[Callable[[Tensor, Tensor], Tensor]],
+        batch: int,
+        stopped: Sequence[int] = (),
+    ) -> Floats:
+        """Each measure of each lane over all of x, y: `[measures, lanes]`; NaN for lanes that have stopped, but these."""
         out = np.full((len(measures), len(self.lanes)), np.nan)
+        if stopped:
+            also = [self.numbers.index(k) for k in stopped]
+            every = self._predict(self.params, self.buffers, x, batch)
+            out[:, also] = np.array([[float(measure(every[i], y)) for i in also] for measure in measures])
         if self.alive.any():
             self._compact()
             chosen = self._selected()
