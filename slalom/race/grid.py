@@ -55,7 +55,9 @@ def grids(
         own = lrs.get(label, lrs.get(groups.get(label, label))) if isinstance(lrs, Mapping) else lrs
         if isinstance(own, str) or (own is not None and not isinstance(own, int | float | Iterable)):
             raise BadValueError(f"lrs for {label} must be a number or a list of numbers, got {own!r}")
-        rates = around(e.default_lr)[:: 2 if coarse else 1] if own is None else [own] if isinstance(own, int | float) else list(own)
+        rates = (
+            around(e.default_lr)[:: 2 if coarse else 1] if own is None else [own] if isinstance(own, int | float) else list(own)
+        )
         rates = [lr.item() if hasattr(lr, "item") else lr for lr in rates]  # NumPy's and torch's numbers
         if not rates:
             raise BadValueError(f"lrs for {label} is empty; give at least one rate or leave lrs out")

@@ -266,9 +266,7 @@ def loss_for(loss: str | Loss | None, data: Data) -> str | Loss:
     return loss
 
 
-def prepare_again(
-    plan: Plan, model: Any, data: Any, schedule: Any, loss: Any, metric: Any, augment: Any = None
-) -> Prepared:
+def prepare_again(plan: Plan, model: Any, data: Any, schedule: Any, loss: Any, metric: Any, augment: Any = None) -> Prepared:
     """The objects of a stored plan, built or handed in again, and checked to be the same."""
     given = {"model": model, "data": data, "schedule": schedule, "loss": loss, "metric": metric, "augment": augment}
     own = {**{k: getattr(plan, k) for k in ("model", "schedule", "loss", "metric")}, "data": plan.data_source.get("source")}

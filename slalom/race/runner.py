@@ -166,9 +166,7 @@ class Runner:
         curves = {k: record.curves[k] for k in ("val_loss", "val_metric")}
         val_loss, val_metric = (filled(v[:, epoch], v, record.stops, epoch) for v in curves.values())
         lanes = [p.number for p in record.lanes]
-        done = EpochDone(
-            record.number, epoch + 1, self.plan.epochs, lanes, train.tolist(), val_loss, val_metric, seconds
-        )
+        done = EpochDone(record.number, epoch + 1, self.plan.epochs, lanes, train.tolist(), val_loss, val_metric, seconds)
         self._tell(done)
 
     def _tell_retired(self, heat: Heat, before: int) -> None:

@@ -94,9 +94,7 @@ class CounterDropout(TorchFunctionMode):
         """Dropout of every element of `x` by itself."""
         return self._dropout(0, x, p)
 
-    def _dropout(
-        self, dims: int, input: Tensor, p: float | Tensor = 0.5, training: bool = True, inplace: bool = False
-    ) -> Tensor:
+    def _dropout(self, dims: int, input: Tensor, p: float | Tensor = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
         # Out of place also when inplace is asked for: the result is the same, and vmap cannot write into a shared input.
         if not training or (not isinstance(p, Tensor) and p == 0):
             return input

@@ -54,7 +54,7 @@ def model_for(factory: Factory, wanted: Architecture, data: Data) -> Factory:
         return build(str(spec), data)
     if activation is not None or batch_norm:
         raise BadValueError(
-            f"{asked[0]}: it can be set in specs such as mlp:64,64 and cnn:8,16 alone, and {factory.name} is a model of your own; "
+            f"{asked[0]}: it can be set in specs such as mlp:64,64 and cnn:8,16 alone, and {factory.name} is your own model; "
             "race one function for each"
         )
     if dropout and not sites(initialise(factory, 0)):

@@ -22,7 +22,7 @@ class Stopping:
 
     def epoch(self, epoch: int, val_loss: Sequence[float], val_metric: Sequence[float], lanes: Lanes) -> None:
         """Takes in the figures after an epoch (from 1) and stops the lanes whose time is up."""
-        due = []
+        due: list[int] = []
         retired = lanes.retired
         for i in [i for i in self.rows if i in retired]:
             del self.rows[i]
@@ -68,7 +68,7 @@ def stops_of(state: Mapping[str, Any], epoch: int) -> Stops:
 
 def filled(values: np.ndarray[Any, Any], curve: np.ndarray[Any, Any], stops: Stops, epoch: int) -> list[float]:
     """An epoch's figures `[rows]` (epoch from 0) for whoever watches: rows that have stopped keep the figure they ended with."""
-    out = values.tolist()
+    out: list[float] = values.tolist()
     for i, (stopped, kept) in stops.items():
         if stopped is not None and epoch + 1 > stopped:
             out[i] = float(curve[i, kept - 1])
