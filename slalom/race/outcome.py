@@ -13,6 +13,8 @@ from torch import Tensor
 
 from slalom.core.errors import BadValueError, SlalomError
 from slalom.race import hooks
+from slalom.race.compare.kits import kit_of
+from slalom.race.compare.reading import Comparison
 from slalom.race.events import Note
 from slalom.race.heat import CURVES, Array, HeatRecord
 from slalom.race.leaderboard import Leaderboard
@@ -83,6 +85,16 @@ class RaceResult:
         """Each rule at its best learning rate, best first; see `Leaderboard`."""
         samples = (self.data["val"], self.data["test"]) if self._plan.counts else None
         return Leaderboard(self.lanes, self.metric, self.higher_is_better, samples)
+
+    def comparison(self, baseline: str | None = None) -> Comparison:
+        """Each method of the race's variants at its best strength against the baseline; see `Comparison`.
+
+        `baseline`: a method's name; None: the comparison's own, `"none"` where a variant has nothing, else the first.
+        """
+        if baseline is None and self._plan.compare is not None:
+            baseline = kit_of(self._plan.compare).baseline
+        samples = self.data["test"] if self._plan.counts else None
+        return Comparison(self.lanes, self.metric, self.higher_is_better, baseline, samples)
 
     @property
     def best(self) -> LeaderRow:

@@ -26,6 +26,7 @@ from slalom.engines.lanes.losses import Loss, lane_loss
 from slalom.engines.lanes.solo import Solo
 from slalom.engines.response import must_respond
 from slalom.nets import build
+from slalom.race.compare.kits import kit_of
 from slalom.race.entrants import Entrant, entrants
 from slalom.race.heat import lane_for
 from slalom.race.metrics import in_units, resolve_metric
@@ -134,7 +135,10 @@ def prepare(
     numbers = seed_list(seeds)
     record: Data = load(data, **data_options)
     factory = build(model, record)
-    planned = planned_rules(chosen, settings, factory, lrs)
+    kit = None if compare is None else kit_of(compare)
+    if kit is not None:
+        settings = kit.settings(record)
+    planned = planned_rules(chosen, settings, factory, lrs, coarse=kit is not None)
     rates = {r.label: r.lrs for r in planned}
     found = resolve_metric(metric, record)
     task_loss = loss_for(loss, record)
@@ -155,6 +159,7 @@ def prepare(
     limit = min(heat_limit(f, kind) for f in {id(m.factory): m.factory for m in made}.values())
     if lanes > limit:
         notes.append(f"{lanes} lanes are trained {limit} at a time, to stay within a quarter of this machine's memory")
+    notes += [] if kit is None else kit.notes(record)
     if len(numbers) < 3:
         notes.append(f"seeds: {len(numbers)}; too few to tell close rules apart, 3 or more are better")
     plan = make_plan(

@@ -26,7 +26,7 @@ from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.mechanism import Buffers, Mechanism
 from slalom.engines.lanes.penalties import Penalties
-from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update
+from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update, stepped_by, thresholds
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Chunk:
         self.seeds = [lane.seed for lane in self.lanes] + [0] * mechanism.spare
         clips = [lane.clip for lane in lanes]
         self.clip = np.array([np.inf if c is None else c for c in clips]) if any(clips) else None
-        self.penalties = Penalties(self.lanes, modules, layout)
         self.updates = [(rows, self._update(rows, kernels)) for rows in _runs(self.lanes)]
+        self.penalties = Penalties(self.lanes, modules, layout, self.updates)
         self.run = np.arange(len(lanes))  # the rows that forward and backward run on, spare lanes apart
 
     def _compact(self) -> None:
@@ -94,7 +94,10 @@ class Chunk:
     def _update(self, rows: slice, kernels: Kernels) -> Update:
         lanes, params = self.lanes[rows], self.params[rows]
         if isinstance(lanes[0].optimizer, Settings):
-            return RuleUpdate(lanes, params, kernels[lanes[0].optimizer.program])
+            settings = stepped_by(lanes)
+            if settings[0].program not in kernels:  # without a compiler rules are run by torch, and proximal steps apart
+                settings = [lane.optimizer for lane in lanes if isinstance(lane.optimizer, Settings)]
+            return RuleUpdate(lanes, params, kernels[settings[0].program], settings)
         return TorchUpdate(lanes, params, self.layout, lambda i: self._again(rows.start + i))
 
     def _again(self, row: int) -> tuple[Tensor, Tensor]:
@@ -264,5 +267,6 @@ def _cast(buffer: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _runs(lanes: Sequence[Lane]) -> list[slice]:
     """Slices of neighbours that share a program."""
-    cuts = [i for i in range(1, len(lanes)) if lanes[i].optimizer.program != lanes[i - 1].optimizer.program]
+    kinds = [(lane.optimizer.program, thresholds(lane)) for lane in lanes]
+    cuts = [i for i in range(1, len(lanes)) if kinds[i] != kinds[i - 1]]
     return [slice(a, b) for a, b in zip([0, *cuts], [*cuts, len(lanes)], strict=True)]

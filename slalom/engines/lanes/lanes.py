@@ -18,7 +18,7 @@ from slalom.engines.lanes.dropout import owned, plain
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, aliases, as_factory, initialise
 from slalom.engines.lanes.losses import Loss
-from slalom.engines.lanes.update import Floats, kernels_for
+from slalom.engines.lanes.update import Floats, kernels_for, thresholds
 from slalom.engines.lanes.workers import map_chunks
 
 CHUNK = 32  # lanes a chunk: the working set of an MLP of 10,000 parameters then fits a core's share of the cache
@@ -89,9 +89,12 @@ class Lanes:
         self._chunks = self._make_chunks(by_seed, chunk)
 
     def _make_chunks(self, by_seed: dict[int, nn.Module], chunk: int | None = None) -> list[Chunk]:
-        order = sorted(range(len(self.lanes)), key=lambda i: tuple(map(str, self.lanes[i].optimizer.program)))
+        order = sorted(range(len(self.lanes)), key=self._kind)
         size = chunk or chunk_size(len(order), torch.get_num_threads())
         return [self._make_chunk(order[i : i + size], by_seed) for i in range(0, len(order), size)]
+
+    def _kind(self, i: int) -> Any:
+        return tuple(map(str, self.lanes[i].optimizer.program)), thresholds(self.lanes[i])
 
     def _make_chunk(self, numbers: list[int], by_seed: dict[int, nn.Module]) -> Chunk:
         lanes = [self.lanes[i] for i in numbers]
