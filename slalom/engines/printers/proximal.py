@@ -135,8 +135,11 @@ def _finished(made: Program, tangents: _Tangents, shared: set[str]) -> Program:
             assigns.append(Assign(var, value, line))
             value = var
         states[MOVED.format(k)] = value
-    inside = Call("minimum", (Call("maximum", (made.p, Neg(threshold))), threshold))
-    assigns.append(Assign(p, Op("-", made.p, inside), line))  # soft-thresholded: what lies within becomes exactly 0
+    # Soft-thresholded: what lies within becomes exactly 0. One selection a line: compilers make vector loops of that alone.
+    size, side = Call("absolute", (made.p,)), Var("side", 1)
+    assigns.append(Assign(side, Op("/", made.p, size), line))  # 1 or -1, exactly
+    beyond = Op("-", made.p, Op("*", threshold, side))
+    assigns.append(Assign(p, Call("where", (Compare("<=", size, threshold), Num(0), beyond)), line))
     return Program(replace(settings, rule=rule), tuple(assigns), p, states)
 
 
