@@ -12,7 +12,7 @@ import numpy as np
 
 from slalom.core.errors import BadDataError
 from slalom.figures.records import Array, CurveSet, LaneTable, LrResponse, RaceFigure, RetiredLane
-from slalom.figures.words import verdict
+from slalom.figures.words import verdict_of
 from slalom.race.results import LeaderRow
 
 MOST_SAMPLES = 102_000  # training losses of all lanes together: 300 lanes keep 340 steps each
@@ -68,7 +68,7 @@ def build_race(result: RaceLike) -> RaceFigure:
     model, name = str(plan.get("model_name") or plan.get("model") or "model"), str(data.get("name", "data"))
     return RaceFigure(
         title=f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'} on {name}",
-        verdict=verdict(rows, len(rules), sum(lane.status == "unfinished" for lane in result.lanes)),
+        verdict=verdict_of(result),
         when=_when(environment),
         model=model,
         metric=str(result.metric),

@@ -30,8 +30,8 @@ from slalom.race.compare.kits import kit_of
 from slalom.race.entrants import Entrant, entrants
 from slalom.race.heat import lane_for
 from slalom.race.metrics import in_units, resolve_metric
-from slalom.race.plan import Plan, make_plan
 from slalom.race.parts import Parts
+from slalom.race.plan import Plan, make_plan
 from slalom.race.variants.augment import hand_in, needs_object
 from slalom.race.variants.axes import variants
 from slalom.race.variants.made import example, make

@@ -122,7 +122,10 @@ def _finished(made: Program, tangents: _Tangents, shared: set[str]) -> Program:
     extra = {MOVED.format(k): State(scalar=k in shared) for k in sorted(tangents.companions)} | {STRENGTH: State()}
     rule = _Derived(settings.rule, extra)
     assert tangents.p is not None
-    threshold, p = Var("threshold", 1), Var("p", 1 + max((a.target.version for a in made.assigns if a.target.name == "p"), default=0))
+    threshold, p = (
+        Var("threshold", 1),
+        Var("p", 1 + max((a.target.version for a in made.assigns if a.target.name == "p"), default=0)),
+    )
     line = made.assigns[-1].line if made.assigns else 1
     moves = Op("*", Neg(tangents.p), Prev(STRENGTH))
     assigns = [*tangents.assigns, Assign(threshold, Call("maximum", (moves, Num(0))), line)]

@@ -39,7 +39,7 @@ class Kit:
 
 
 def _regularisation(data: Data) -> list[Settings]:
-    image = len(data.input_shape) == 3 or (data.input_shape == (64,) and "digits" in data.name)
+    image = len(data.input_shape) == 3 or any(name.startswith("pixel") for name in data.features[:1])
     classes = data.task == "classification"
     found: list[Settings] = [{}]
     found += [{"l1": s} for s in (0.001, 0.003, 0.01)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from slalom.nets.cnn import image_shape
 
 # Augmentations given as objects that no spec stands for, by their text; a race that holds one is handed it again to resume.
 _handed_in: dict[str, Augment] = {}
+
+SMALLEST_IMAGE = 16  # inputs in a flat row below which it is taken for a table
 
 
 def augment_text(given: Any) -> str:
@@ -60,6 +63,8 @@ def augment_for(text: str, data: Data) -> tuple[Augment, str]:
     image, note = made.image, ""
     if image is None and len(data.input_shape) != 3 and any(isinstance(t, IMAGES) for t in ways):
         try:
+            if math.prod(data.input_shape) < SMALLEST_IMAGE:  # a table whose number of columns happens to be a square
+                raise BadValueError(f"{list(data.input_shape)} is no image")
             image, _, guessed = image_shape(data.input_shape)
         except BadValueError:
             raise BadValueError(

@@ -51,9 +51,7 @@ def _dropout(value: Any) -> Settings:
 
 def _penalty(name: str, value: Penalty) -> Settings:
     if value.params is not None:
-        raise BadValueError(
-            f"{name}: a race penalises all weights but biases, norms and PReLU slopes; leave out params="
-        )
+        raise BadValueError(f"{name}: a race penalises all weights but biases, norms and PReLU slopes; leave out params=")
     made: Settings = {k: float(v) for k, v in (("l1", value.l1), ("l2", value.l2)) if v}
     return made | ({"l1_method": value.method} if "l1" in made and value.method != "proximal" else {})
 
