@@ -127,7 +127,9 @@ def thresholds(lane: Lane) -> bool:
 
 
 def stepped_by(lanes: Sequence[Lane]) -> list[Settings]:
-    """The settings that step each lane: its rule's, or, for a proximal penalty, those of its rule with that step where it has one.
+    """The settings that step each lane: its rule's, or, for a proximal penalty, those of its rule with that step.
+
+    A rule without such a step keeps its own.
 
     Lanes with torch's optimizers are left out.
     """

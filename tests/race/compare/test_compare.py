@@ -54,13 +54,17 @@ def test_strength_and_rate_are_picked_on_validation_and_gains_are_paired() -> No
 def test_lower_is_better_turns_gains_over() -> None:
     rows = {r.method: r for r in Comparison(MADE, "rmse", False)}
     assert rows["l2"].rule == "adam l2=1"
-    assert rows["l2"].verdict == "hurts" and rows["batch_norm"].verdict == "helps"
+    assert rows["l2"].verdict == "hurts"
+    assert rows["batch_norm"].verdict == "helps"
 
 
 def test_the_sentence_names_ties() -> None:
     said = Comparison(MADE, "accuracy", True).sentence
-    assert said.startswith("Against none (test accuracy 0.7") and "over 6 seeds" in said
-    assert "better l2 +0.1" in said and "worse batch_norm -0.1" in said and "all others are ties (dropout)" in said
+    assert said.startswith("Against none (test accuracy 0.7")
+    assert "over 6 seeds" in said
+    assert "better l2 +0.1" in said
+    assert "worse batch_norm -0.1" in said
+    assert "all others are ties (dropout)" in said
     one = Comparison([k for k in MADE if k.seed == 0], "accuracy", True).sentence
     assert "with one seed a gain cannot be told from luck" in one
 
@@ -86,9 +90,11 @@ def test_methods_go_by_what_they_are() -> None:
 def test_which_regularisation_helps_is_one_race(tmp_path) -> None:
     few = {"seeds": 2, "epochs": 2, "lrs": 0.01, "directory": tmp_path / "run"}
     result = slalom.race(compare="regularisation", **few)
-    assert result.data["name"] == "noisy_digits" and result.plan["compare"] == "regularisation"
+    assert result.data["name"] == "noisy_digits"
+    assert result.plan["compare"] == "regularisation"
     comparison = result.comparison()
-    assert comparison.baseline == "none" and len(comparison) == 12
+    assert comparison.baseline == "none"
+    assert len(comparison) == 12
     assert slalom.load(tmp_path / "run").comparison().to_frame().equals(comparison.to_frame())
     widths = [compared.table(comparison, width) for width in (40, 200)]
     assert [len(t.columns) for t in widths] == [3, 6]
@@ -97,11 +103,13 @@ def test_which_regularisation_helps_is_one_race(tmp_path) -> None:
 
 def test_activations_on_a_task_that_can_rank_them_and_on_digits() -> None:
     result = slalom.race(compare="activations", data="spirals:n=200", seeds=2, epochs=1, lrs=0.01)
-    assert len(result.comparison()) == 15 and result.comparison().baseline == "relu"
+    assert len(result.comparison()) == 15
+    assert result.comparison().baseline == "relu"
     assert not any("cannot rank" in note for note in result.notes)
     assert all(math.isfinite(r.test_metric) for r in result.comparison())
     (note,) = KITS["activations"].notes(load("digits"))
-    assert "digits cannot rank activations" in note and ".964" in note
+    assert "digits cannot rank activations" in note
+    assert ".964" in note
 
 
 def test_an_axis_of_ones_own_compares_too() -> None:

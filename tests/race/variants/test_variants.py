@@ -103,7 +103,8 @@ def test_whoever_watches_sees_a_stopped_lane_keep_its_figure() -> None:
     for lane in stopped:
         curve = result.curves().val_loss[lane.lane]
         assert told.val_loss[lane.lane] == lane.val_loss == curve[lane.kept_epoch - 1] == np.nanmin(curve)
-        assert lane.steps == lane.stopped_epoch * 6 and np.isnan(curve[lane.stopped_epoch :]).all()
+        assert lane.steps == lane.stopped_epoch * 6
+        assert np.isnan(curve[lane.stopped_epoch :]).all()
         assert np.isfinite([lane.train_loss, lane.test_loss]).all()
 
 
