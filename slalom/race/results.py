@@ -28,7 +28,7 @@ class LaneResult:
     retired_step: int | None = None
     last_finite_step: int | None = None
     reason: str = ""
-    mechanism: str = ""  # how the lane was run: "stacked", "traced", "vmap", "solo"
+    mechanism: str = ""  # how the lane was run: "native", "stacked", "traced", "vmap", "solo"
     hypers: Mapping[str, Any] = field(default_factory=dict)
     variant: Mapping[str, Any] = field(default_factory=dict)  # what it was regularised with, as in the plan
     stopped_epoch: int | None = None  # early stopping: the epoch after which it stopped, from 1; None: it ran to the end
