@@ -62,8 +62,9 @@ def race(
     - `rules`: registry names in lower case (with hypers: `"adam(b2=0.99)"`), rules, settings, or `torch.optim` classes.
     - `lrs`: one list for all, or `{rule: list}`; None: nine rates a quarter decade apart around each rule's documented default,
       widened by a decade while the best sits at an edge (`widen=False` to keep them).
-    - `seeds`: a number n, by default 3, (seeds 0..n-1) or a list. A seed fixes initialisation, dropout and, with `order="seed"`, the order of
-      the data, so that rules are compared pair by pair; `order="shared"`: one order for all lanes; `"own"`: one a lane.
+    - `seeds`: a number n, by default 3 (seeds 0..n-1), or a list. A seed fixes initialisation, dropout and, with
+      `order="seed"`, the order of the data, so that rules are compared pair by pair; `order="shared"`: one order for all
+      lanes; `"own"`: one a lane. `epochs`: by default 20.
     - `batch_size`: a number or `"full"`. `schedule`: a spec such as `"cosine"`, or the factor on the lr as a function of
       the step. `clip`: largest gradient norm. `loss`: `"cross_entropy"`, `"mse"` or `callable(outputs, targets)`.
       `metric`: a name or `callable(outputs, targets) -> float` (`higher_is_better` attribute, True if absent).

@@ -14,7 +14,7 @@ STYLES = {"helps": "green", "hurts": "red", "tie": "yellow", "baseline": "bold"}
 
 
 def table(comparison: Any, width: int) -> Table:
-    """A row a method, the largest gain first; where `width` is too small, the learning rate and the names are left out or folded."""
+    """A row a method, the largest gain first; where `width` is too small, whole columns are left out."""
     rows = list(comparison)
     metric = comparison.metric
     columns = {

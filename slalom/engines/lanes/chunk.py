@@ -26,7 +26,7 @@ from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.mechanism import Buffers, Mechanism
 from slalom.engines.lanes.penalties import Penalties
-from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update, stepped_by, thresholds
+from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update, own_settings, stepped_by, thresholds
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Chunk:
         if isinstance(lanes[0].optimizer, Settings):
             settings = stepped_by(lanes)
             if settings[0].program not in kernels:  # without a compiler rules are run by torch, and proximal steps apart
-                settings = [lane.optimizer for lane in lanes if isinstance(lane.optimizer, Settings)]
+                settings = own_settings(lanes)
             return RuleUpdate(lanes, params, kernels[settings[0].program], settings)
         return TorchUpdate(lanes, params, self.layout, lambda i: self._again(rows.start + i))
 

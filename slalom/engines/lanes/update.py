@@ -69,12 +69,13 @@ class Swing:
 class RuleUpdate:
     """Lanes of one program (rule, options, gates), each with its own hypers, by the program's kernel.
 
-    `settings`: of each lane, of its own rule, or of that with a proximal step (see `stepped_by`).
+    `settings`: of each lane; None: of its own rule, else of that with a proximal step (see `stepped_by`).
     """
 
     def __init__(
-        self, lanes: Sequence[Lane], params: Tensor, kernel: Kernel | ReferenceKernel, settings: Sequence[Settings]
+        self, lanes: Sequence[Lane], params: Tensor, kernel: Kernel | ReferenceKernel, settings: Sequence[Settings] | None = None
     ) -> None:
+        settings = own_settings(lanes) if settings is None else settings
         self.lanes = lanes
         self.kernel = kernel
         self.faults: dict[int, str] = {}
@@ -121,6 +122,11 @@ class RuleUpdate:
             scalar[row] = other.scalars[k][place]
 
 
+def own_settings(lanes: Sequence[Lane]) -> list[Settings]:
+    """Each lane's settings of its rule."""
+    return [lane.optimizer for lane in lanes if isinstance(lane.optimizer, Settings)]
+
+
 def thresholds(lane: Lane) -> bool:
     """Whether the lane's weights are soft-thresholded after each step."""
     return lane.penalty is not None and lane.penalty.thresholds
@@ -158,7 +164,7 @@ def kernels_for(lanes: Sequence[Lane], dtype: torch.dtype) -> tuple[Kernels, str
         made.update(zip(plain, compile_programs(list(plain.values()), dtype), strict=True))
     except (NoCompilerError, StoreError) as error:
         note = f"rules run by torch, several times slower than compiled: {error}"
-        distinct = {s.program: s for lane in lanes if isinstance(s := lane.optimizer, Settings)}
+        distinct = {s.program: s for s in own_settings(lanes)}
     rest = [s for p, s in distinct.items() if p not in made]
     made.update(zip([s.program for s in rest], reference_programs(rest, dtype), strict=True))
     return made, note
