@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from slalom.core.errors import BadValueError
 from slalom.figures.pictures.landscape import LandscapeScene
+from slalom.figures.pictures.network import InterpolationScene, NetworkScene
+from slalom.landscape.networks.record import Interpolation, NetworkLandscape
 from slalom.landscape.paths.record import Landscape
 
 
@@ -21,4 +23,8 @@ def scene_of(record: Any, **options: Any) -> Any:
     """The scene of a record; BadValueError for what has none."""
     if isinstance(record, Landscape):
         return LandscapeScene(record, **options)
+    if isinstance(record, NetworkLandscape):
+        return NetworkScene(record, **options)
+    if isinstance(record, Interpolation):
+        return InterpolationScene(record, **options)
     raise BadValueError(f"there is no picture of a {type(record).__name__}")
