@@ -35,7 +35,10 @@ def landscape(
     frames: Annotated[int | None, typer.Option(metavar="N", help="Of a moving picture.", show_default="80")] = None,
     theme: Annotated[str | None, typer.Option(help="dark or light.", show_default="dark")] = None,
     json: Annotated[bool, typer.Option("--json", help="The paths as one JSON object.")] = False,
-    list_: Annotated[bool, typer.Option("--list", help="List the surfaces.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the surfaces and the teaching pictures.")] = False,
+    teach: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Write the teaching picture of that name to --save; --list names them.")
+    ] = None,
 ) -> None:
     """Watch rules on a test surface: every path with its learning rate, drawn here, or saved as a picture."""
     from slalom.terminal import arguments
@@ -49,12 +52,16 @@ def landscape(
         "lr": "tuned" if tuned else parsed(arguments.rate_or_band, lr or None), "steps": steps, "seed": seed,
     }  # fmt: skip
     picture = {"frames": frames, "theme": theme}
+    asked = {name: value for name, value in given.items() if value is not None}
+    if teach is not None and (asked or save is None):
+        raise typer.BadParameter(f"--teach {teach} goes with --save FILE, --frames and --theme alone")
     from slalom.terminal import landscape as shown
 
     if list_:
         shown.show_surfaces()
         return
-    shown.show(
-        {name: value for name, value in given.items() if value is not None}, save,
-        {name: value for name, value in picture.items() if value is not None}, json=json,
-    )  # fmt: skip
+    drawn = {name: value for name, value in picture.items() if value is not None}
+    if teach is not None and save is not None:
+        shown.write_lesson(teach, save, drawn)
+    else:
+        shown.show(asked, save, drawn, json=json)

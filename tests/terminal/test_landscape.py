@@ -97,3 +97,16 @@ def test_paths_lie_where_they_are_drawn():
     assert len(bright) == 20
     assert {len(line.plain) for line in bright} == {40}
     assert any(0x2800 < ord(c) < 0x2900 for c in bright[0].plain)
+
+
+def test_teaching_pictures(tmp_path):
+    where = tmp_path / "x.png"
+    done = run("--teach", "bias-correction", "--save", where, "--theme", "light")
+    assert done.exit_code == 0, done.output
+    assert where.read_bytes()[:4] == b"\x89PNG"
+    assert "adagrad-shrinks" in run("--list").output
+    assert run("--teach", "bias-correction").exit_code == 2
+    assert run("beale", "--teach", "bias-correction", "--save", where).exit_code == 2
+    wrong = run("--teach", "bias", "--save", where)
+    assert wrong.exit_code == 1
+    assert "there is no teaching picture 'bias'" in wrong.stderr

@@ -21,9 +21,11 @@ TOGETHER = 8  # probes whose products are taken at once
 
 @dataclass(frozen=True)
 class Sharpness:
-    """`top`: the Hessian's largest eigenvalue; `residual`: |Hv - top v|, so an eigenvalue lies within it of `top`;
-    `dominant`: the one of largest size, which at a saddle may be negative; `iterations`, `converged`. `trace` with its standard error `trace_se` over `samples` probes. `eigenvalues`: as many of the
-    largest as were asked for, by Lanczos. `edge`: 2 / top, beyond which gradient descent cannot stay here (inf where top <= 0).
+    """`top`: the Hessian's largest eigenvalue; `residual`: |Hv - top v|, so an eigenvalue lies within it of `top`.
+
+    `dominant`: the one of largest size, which at a saddle may be negative. `iterations`, `converged`: of power iteration.
+    `trace` with its standard error `trace_se` over `samples` probes. `eigenvalues`: as many of the largest as were asked
+    for, by Lanczos. `edge`: 2 / top, beyond which gradient descent cannot stay here (infinite where top <= 0).
     """
 
     top: float
