@@ -18,6 +18,7 @@ CURVATURE = np.array([0.6, 6.0])  # of the bowl that momentum and NAG are shown 
 def test_the_lessons():
     assert set(lessons()) == {
         "momentum-and-nag", "learning-rate", "batch-size", "adagrad-shrinks", "bias-correction", "activations",
+        "rotation",
     }  # fmt: skip
     with pytest.raises(UnknownNameError, match="did you mean 'batch-size'"):
         teach("batch-sizes")

@@ -66,3 +66,17 @@ def batch_size() -> Panels:
         panels.append((caption, landscape(replace(ground, batch=batch), ["sgd"], lr=0.08, seed=1)))
     words = f"Least squares, {ROWS} samples, 120 steps of lr 0.08. The noise of a step falls as one over the root of the batch."
     return Panels("One valley, three batch sizes", words, tuple(panels))
+
+
+@lesson
+def rotation() -> Panels:
+    """One ill-conditioned bowl, upright and turned by 45 degrees, every rule tuned: what the axes do for diagonal methods."""
+    rules = ["momentum", "adagrad", "rmsprop(alpha=0.9)", "adam"]
+    panels = []
+    for angle, caption in ((0, "along the axes"), (45, "turned by 45°")):
+        panels.append((caption, landscape("quadratic", rules, lr="tuned", rotate=angle, steps=1500)))
+    words = (
+        "f = ½ (x² + 1000 y²). Each rule at its best of 29 learning rates, 1500 steps each, drawn until f\u00a0<\u00a00.01. "
+        "Methods that scale each coordinate by itself undo the bad condition along the axes, and lose that once it is turned."
+    )
+    return Panels("The same bowl, turned", words, tuple(panels))
