@@ -117,11 +117,15 @@ def _under_way(
     nan = math.nan
     for i, p in enumerate(lanes):
         out, rule = retired.get(p.number), plan.rules[p.rule]
-        val_loss, val_metric = (float(curves[k][i, epoch - 1]) if epoch else nan for k in ("val_loss", "val_metric"))
+        told = np.flatnonzero(~np.isnan(curves["val_loss"][i]))  # early stopping ends a lane's curve before the others'
+        val_loss, val_metric = (
+            float(curves[k][i, told[-1] if len(told) and not out else epoch - 1]) if epoch else nan
+            for k in ("val_loss", "val_metric")
+        )
         record.results.append(LaneResult(
             p.number, rule.label, p.lr, p.seed, "retired" if out else "unfinished", float(train[i]), val_loss, val_metric,
             nan, nan, int(out["last_finite_step"]) if out else epoch * plan.steps_per_epoch, int(out["step"]) if out else None,
-            int(out["last_finite_step"]) if out else None, str(out["reason"]) if out else "", hypers=rule.hypers,
+            int(out["last_finite_step"]) if out else None, str(out["reason"]) if out else "", hypers=rule.hypers, variant=rule.variant,
         ))  # fmt: skip
     return record
 
