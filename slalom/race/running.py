@@ -125,7 +125,8 @@ def _under_way(
         record.results.append(LaneResult(
             p.number, rule.label, p.lr, p.seed, "retired" if out else "unfinished", float(train[i]), val_loss, val_metric,
             nan, nan, int(out["last_finite_step"]) if out else epoch * plan.steps_per_epoch, int(out["step"]) if out else None,
-            int(out["last_finite_step"]) if out else None, str(out["reason"]) if out else "", hypers=rule.hypers, variant=rule.variant,
+            int(out["last_finite_step"]) if out else None, str(out["reason"]) if out else "",
+            hypers=rule.hypers, variant=rule.variant,
         ))  # fmt: skip
     return record
 

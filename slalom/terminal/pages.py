@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slalom.core.errors import BadValueError
 from slalom.race.events import Event, RaceStarted
 from slalom.terminal.output import say
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from slalom.report.serve import Server
 
 OnEvent = Callable[[Event], None]
+FOREVER = threading.Event()  # never set
 
 
 def playground(output: Path, *, open_it: bool) -> None:
@@ -33,11 +33,14 @@ def playground(output: Path, *, open_it: bool) -> None:
 def show(address: str) -> None:
     """Open an address in the person's browser; an error where there is none."""
     if not webbrowser.open(address):
+        from slalom.core.errors import BadValueError
+
         raise BadValueError(f"no browser could be opened; open {address} yourself")
 
 
 def watch(directory: Path, port: int, *, open_it: bool) -> None:
     """Serve a run directory until Ctrl-C, which is how this ends well."""
+    from slalom.core.errors import BadValueError
     from slalom.report.serve import Server
 
     if not 0 <= port < 65536:
@@ -53,7 +56,7 @@ def watch(directory: Path, port: int, *, open_it: bool) -> None:
 def until_stopped() -> None:
     """Wait for Ctrl-C."""
     try:
-        threading.Event().wait()
+        FOREVER.wait()
     except KeyboardInterrupt:
         return
 
