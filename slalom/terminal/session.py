@@ -216,9 +216,8 @@ def report_directory(directory: Path, output: Path | None, range_test: Path | No
         try:
             tested = json_format.loads(range_test.read_text())
         except ValueError as error:
-            raise BadDataError(
-                f"{range_test} holds no JSON ({error}); make it with: slalom range --json > {range_test}"
-            ) from error
+            made = f"make it with: slalom range --json > {range_test}"
+            raise BadDataError(f"{range_test} holds no JSON ({error}); {made}") from error
     where = output or directory / "report.html"
     write_report(api.load(directory), where, tested)
     say(str(where))

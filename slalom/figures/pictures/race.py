@@ -47,14 +47,8 @@ class RaceScene:
                       label=f"{name} {format_lr(rates[name])}" if name in rates else name)[0]
             for name in names
         ]  # fmt: skip
-        figure.legend(
-            handles=handles,
-            loc="lower center",
-            ncols=min(ACROSS, max(1, len(names))),
-            frameon=False,
-            fontsize=8,
-            labelcolor=theme.ink,
-        )
+        across = min(ACROSS, max(1, len(names)))
+        figure.legend(handles=handles, loc="lower center", ncols=across, frameon=False, fontsize=8, labelcolor=theme.ink)
         return figure
 
     def _colour(self, data: RaceFigure, name: str) -> str:
