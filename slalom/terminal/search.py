@@ -147,9 +147,10 @@ class LiveSearch(Watch):
     def _best(self) -> Table:
         from slalom.tune.history import shown
 
-        table = Table(box=None, padding=(0, 1), header_style="dim")
-        for name in ("trial", "epochs", "loss", self.started.metric, "configuration"):
-            table.add_column(name, no_wrap=True, justify="left" if name == "configuration" else "right")
+        table = Table(box=None, padding=(0, 1), header_style="dim", expand=True)
+        for name in ("trial", "epochs", "loss", self.started.metric):
+            table.add_column(name, no_wrap=True, justify="right", min_width=max(len(name), 6))
+        table.add_column("configuration", no_wrap=True, overflow="ellipsis", ratio=1)
         for k, t in enumerate(self.history.ranking()[:SHOWN]):
             config = shown(self.history.space.varying(t.config))
             row = (str(t.number), str(t.epoch), f"{t.loss:.4f}", f"{t.metric:.4f}", config)

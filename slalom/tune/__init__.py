@@ -2,8 +2,9 @@
 
 from slalom.core.callable_module import make_callable
 from slalom.tune.api import load, resume, tune
+from slalom.tune.study import Study
 from slalom.tune.space import Categorical, Float, Int, Param, Space
 
-__all__ = ["Categorical", "Float", "Int", "Param", "Space", "load", "resume", "tune"]
+__all__ = ["Categorical", "Float", "Int", "Param", "Space", "Study", "load", "resume", "tune"]
 
 make_callable(__name__, tune)

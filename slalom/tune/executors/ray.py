@@ -71,6 +71,7 @@ class Ray:
             raise BadValueError(f"workers must be a whole number >= 1, got {workers!r}")
         self.actor: Any = ray.remote(max_restarts=0, max_task_retries=0, num_cpus=cpus)(_Actor)
         self.idle: list[Any] = []
+        self.starting: dict[Any, Any] = {}  # word that it lives -> actor; it is given a job only then
         self.busy: dict[Any, tuple[Any, Job]] = {}  # result to come -> actor, job
         self.waiting: deque[Job] = deque()
         self.lost = 0
@@ -80,38 +81,48 @@ class Ray:
         self._give()
 
     def _give(self) -> None:
-        while self.waiting:
-            if not self.idle:
-                if len(self.busy) >= self.count:
-                    return
-                self.idle.append(self.actor.remote(self.problem, max(1, int(self.cpus))))
+        while self.waiting and self.idle:
             actor, job = self.idle.pop(), self.waiting.popleft()
             self.busy[actor.run.remote(job)] = (actor, job)
+        while len(self.starting) < len(self.waiting) and len(self.starting) + len(self.busy) < self.count:
+            actor = self.actor.remote(self.problem, max(1, int(self.cpus)))
+            self.starting[actor.process.remote()] = actor
 
     def wait(self) -> list[Finished]:
-        if not self.busy:
-            return []
-        ready, _ = self.ray.wait(list(self.busy), num_returns=1, timeout=PATIENCE)
-        if not ready:
-            raise SlalomError(f"no worker of the cluster has answered for {PATIENCE:.0f} s; is there room for {self.count}?")
-        out = []
-        for answer in ready:
-            actor, job = self.busy.pop(answer)
-            try:
-                out.append(self.ray.get(answer))
-                self.idle.append(actor)
-            except self.ray.exceptions.RayError as error:
-                self.lost += 1
-                if self.lost > STARTS:
-                    raise SlalomError(f"{self.lost} workers of the cluster were lost; the last: {error}") from error
-                out.append(Finished(job, error=type(error).__name__))
-        self._give()
+        out: list[Finished] = []
+        while not out and (self.busy or self.waiting):
+            ready, _ = self.ray.wait([*self.busy, *self.starting], num_returns=1, timeout=PATIENCE)
+            if not ready and not self.busy:
+                raise SlalomError(f"the cluster has started no worker in {PATIENCE:.0f} s; has it room for one of {self.cpus:g} CPU?")
+            for answer in ready:
+                self._take(answer, out)
+            self._give()
         return out
 
+    def _take(self, answer: Any, out: list[Finished]) -> None:
+        """A word from a worker: that it lives, what it has done, or that it is lost."""
+        job: Job | None = None
+        if answer in self.starting:
+            actor = self.starting.pop(answer)
+        else:
+            actor, job = self.busy.pop(answer)
+        try:
+            told = self.ray.get(answer)
+        except self.ray.exceptions.RayError as error:
+            self.lost += 1
+            if self.lost > STARTS:
+                raise SlalomError(f"{self.lost} workers of the cluster were lost; the last: {error}") from error
+            if job is not None:
+                out.append(Finished(job, error=type(error).__name__))
+            return
+        self.idle.append(actor)
+        if job is not None:
+            out.append(told)
+
     def cancel(self) -> None:
-        for actor in [*self.idle, *(actor for actor, _ in self.busy.values())]:
+        for actor in [*self.idle, *self.starting.values(), *(actor for actor, _ in self.busy.values())]:
             self.ray.kill(actor)
-        self.idle, self.busy, self.waiting = [], {}, deque()
+        self.idle, self.starting, self.busy, self.waiting = [], {}, {}, deque()
         if self.own and self.ray.is_initialized():
             self.ray.shutdown()
 
