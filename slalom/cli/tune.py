@@ -41,9 +41,7 @@ def tune(
     lanes: Annotated[
         int | None, typer.Option(metavar="N", help="Trials side by side.", show_default="8 to 32, by the budget")
     ] = None,
-    batch_size: Annotated[
-        str | None, typer.Option(metavar="N|full", help="Where the space has none.", show_default="64")
-    ] = None,
+    batch_size: Annotated[str | None, typer.Option(metavar="N|full", help="Where the space has none.", show_default="64")] = None,
     objective: Annotated[
         str | None, typer.Option(help="Validation loss or metric is what is searched by.", show_default="loss")
     ] = None,

@@ -139,7 +139,8 @@ class LiveSearch(Watch):
         running = sum(t.state == "running" for t in self.history.trials)
         told = len(self.history.told())
         left = self.left()
-        speed = f"{told} told, {running} running, {told / max(self.seconds, 1e-9):.1f} trials/s, {marks.clock(self.seconds)} elapsed"
+        speed = f"{told} told, {running} running, {told / max(self.seconds, 1e-9):.1f} trials/s"
+        speed += f", {marks.clock(self.seconds)} elapsed"
         speed += f", {marks.clock(left)} left" if left is not None and share < 1 else ""
         speed += "; training the finalists anew" if share >= 1 and not running else ""
         return Group(head, bar, Text(speed, "dim"), self._best())

@@ -2,8 +2,8 @@
 
 from slalom.core.callable_module import make_callable
 from slalom.tune.api import load, resume, tune
-from slalom.tune.study import Study
 from slalom.tune.space import Categorical, Float, Int, Param, Space
+from slalom.tune.study import Study
 
 __all__ = ["Categorical", "Float", "Int", "Param", "Space", "Study", "load", "resume", "tune"]
 

@@ -27,9 +27,9 @@ WORST = 1e6  # what a trial that failed is told as, until there is a worst to go
 class Study:
     """`study.ask()` gives a trial, `study.tell(number, value)` its result; what is smaller is better.
 
-    `space`: as in `slalom.tune`. `method`: of `slalom.tune`; `manual` gives only what was enqueued. `trials`: how many it is laid out
-    for. `directory`: a new one, or that of a study with the same space, which then goes on: trials that were asked for and not told
-    are in `running`.
+    `space`: as in `slalom.tune`. `method`: of `slalom.tune`; `manual` gives only what was enqueued. `trials`: how many it is
+    laid out for. `directory`: a new one, or that of a study with the same space, which then goes on: trials that were asked
+    for and not told are in `running`.
 
     >>> from slalom.tune import Float
     >>> study = Study({"x": Float(-2, 2)}, seed=3)
@@ -61,7 +61,7 @@ class Study:
             return
         plan = record.plan()
         if plan.space != self.space.to_dict() or plan.seed != self.seed or plan.method != self.method:
-            raise BadValueError(f"{record.path} is the study of another space, method or seed; name a new directory, or give those")
+            raise BadValueError(f"{record.path} is the study of another space, method or seed; name a new directory")
         record.lock()
         record.cut_torn_tail()
         self.history = History.of(self.space, record.journal())
@@ -69,9 +69,10 @@ class Study:
 
     def _plan(self, trials: int) -> Any:
         return make_plan(
-            model=None, model_name="study", data={"name": "measurements"}, data_source={}, space=self.space.to_dict(), trials=trials,
-            method=self.method, why=self.why, lanes=1, epochs=1, halving=1.0, seed=self.seed, seeds=1, finalists=1, objective="loss",
-            loss="told", metric="value", higher_is_better=False, batch_size=1, callables=["model", "data"],
+            model=None, model_name="study", data={"name": "measurements"}, data_source={}, space=self.space.to_dict(),
+            trials=trials, method=self.method, why=self.why, lanes=1, epochs=1, halving=1.0, seed=self.seed, seeds=1,
+            finalists=1, objective="loss", loss="told", metric="value", higher_is_better=False, batch_size=1,
+            callables=["model", "data"],
         )  # fmt: skip
 
     def _tell(self, event: BatchAsked | RungDone) -> None:

@@ -36,7 +36,7 @@ def test_plain_lines_end_with_the_winner(tmp_path):
 def test_json_is_one_object_a_line_and_quiet_is_the_directory(tmp_path):
     done = run("--json", "-o", str(tmp_path / "a"))
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["event"] for line in lines if line["event"] != "note"][0] == "started"
+    assert next(line["event"] for line in lines if line["event"] != "note") == "started"
     result = lines[-1]
     assert result["event"] == "result"
     assert result["best"]["config"] == slalom.tune.load(tmp_path / "a").config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from slalom.core.errors import BadValueError
 from slalom.engines.lanes.choose import Choice, choose
 from slalom.engines.lanes.chunk import Chunk, Retirement
+from slalom.engines.lanes.dropout import owned, plain
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, aliases, as_factory, initialise
 from slalom.engines.lanes.losses import Loss
-from slalom.engines.lanes.update import Floats, kernels_for
+from slalom.engines.lanes.update import Floats, kernels_for, thresholds
 from slalom.engines.lanes.workers import map_chunks
 
 # Lanes a chunk: the working set of an MLP of 10,000 parameters then fits a core's share of the cache. A lane that runs in C has
@@ -58,7 +59,7 @@ class Lanes:
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
     `"native"`, `"stacked"`, `"traced"`, `"vmap"`, `"solo"`; a `Choice` of one's own is taken as it is. `dtype`: of parameters
-    and buffers. `chunk`: lanes that a thread trains together.
+    and buffers. `chunk`: lanes that a thread trains together; `threads`: how many share them (torch's setting).
 
     `notes`: what the person should know, such as a slower way that had to be taken.
 
@@ -76,7 +77,7 @@ class Lanes:
     def __init__(
         self, model: nn.Module | Callable[[], nn.Module] | Sequence[nn.Module], lanes: Sequence[Lane], *, loss: str | Loss,
         example: tuple[Tensor, Tensor], mechanism: str | Choice = "auto", dtype: torch.dtype = torch.float32,
-        chunk: int | None = None,
+        chunk: int | None = None, threads: int | None = None,
     ) -> None:  # fmt: skip
         if not lanes:
             raise BadValueError("there are no lanes to train; give at least one")
@@ -86,7 +87,12 @@ class Lanes:
             raise BadValueError(f"chunk must be a whole number of lanes >= 1, got {chunk!r}")
         self.lanes = list(lanes)
         self.dtype = dtype
+        self._threads = threads or torch.get_num_threads()
         modules = modules_of(model, self.lanes, dtype)
+        if any(lane.dropout is not None for lane in lanes):
+            own = {id(module): module for module in modules}
+            owned_by = {key: owned(module) for key, module in own.items()}
+            modules = [owned_by[id(module)] for module in modules]
         self._template = modules[0]
         self.layout = Layout.of(self._template)
         for lane, module in zip(lanes, modules, strict=True):
@@ -94,7 +100,7 @@ class Lanes:
                 raise BadValueError(f"the factory made another architecture for seed {lane.seed}; lanes of a heat must share one")
         x, y = (self._cast(part) for part in example)
         self._loss = loss
-        size = min(chunk or chunk_size(len(lanes), torch.get_num_threads()), len(lanes))
+        size = min(chunk or chunk_size(len(lanes), self._threads), len(lanes))
         if isinstance(mechanism, Choice):
             self.choice = mechanism
         else:
@@ -106,9 +112,12 @@ class Lanes:
         self._chunks = self._make_chunks(modules, chunk)
 
     def _make_chunks(self, modules: Sequence[nn.Module], chunk: int | None = None) -> list[Chunk]:
-        order = sorted(range(len(self.lanes)), key=lambda i: tuple(map(str, self.lanes[i].optimizer.program)))
-        size = chunk or chunk_size(len(order), torch.get_num_threads(), self.choice.name)
+        order = sorted(range(len(self.lanes)), key=self._kind)
+        size = chunk or chunk_size(len(order), self._threads, self.choice.name)
         return [self._make_chunk(order[i : i + size], modules) for i in range(0, len(order), size)]
+
+    def _kind(self, i: int) -> Any:
+        return tuple(map(str, self.lanes[i].optimizer.program)), thresholds(self.lanes[i])
 
     def _make_chunk(self, numbers: list[int], modules: Sequence[nn.Module]) -> Chunk:
         lanes = [self.lanes[i] for i in numbers]
@@ -178,10 +187,19 @@ class Lanes:
         done = map_chunks(work, self._chunks)
         return self._gather([d[0] for d in done]), self._gather([d[1] for d in done])
 
-    def evaluate(self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]]) -> Floats:
-        """Measures `f(outputs [n, ...], targets [n, ...])` of every lane in evaluation mode: `[measures, lanes]`."""
+    def evaluate(
+        self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]], stopped: Sequence[int] = ()
+    ) -> Floats:
+        """Measures `f(outputs [n, ...], targets [n, ...])` of every lane in evaluation mode: `[measures, lanes]`.
+
+        NaN for lanes that have retired or been stopped, but for those in `stopped`.
+        """
         x, y = self._cast(x), self._cast(y)
-        return self._gather(map_chunks(lambda c: c.evaluate(x, y, measures, EVALUATION_BATCH), self._chunks))
+
+        def work(chunk: Chunk) -> Floats:
+            return chunk.evaluate(x, y, measures, EVALUATION_BATCH, [k for k in stopped if k in chunk.numbers])
+
+        return self._gather(map_chunks(work, self._chunks))
 
     def predict(self, x: Tensor) -> Tensor:
         """Outputs `[lanes, n, ...]` in evaluation mode (a retired lane's are those of its last finite state)."""
@@ -243,7 +261,18 @@ class Lanes:
         with torch.no_grad():
             for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
                 tensor.copy_(held[name])
-        return module
+        return plain(module)
+
+    def restore(self, lane: int, weights: Mapping[str, Tensor]) -> None:
+        """Puts back what `weights(lane)` gave before; the optimizer's state stays as it is."""
+        held = {name: weights[k] for k, name in aliases(self._template).items()}
+        chunk = self._chunk_of(lane)
+        row = chunk.numbers.index(lane)
+        for name, view in self.layout.split(chunk.params[row : row + 1]).items():
+            view[0].copy_(held[name])
+        for name, buffer in chunk.buffers.items():
+            if name in held:  # what is no part of a state dict has not changed
+                buffer[row].copy_(held[name])
 
     def explain(self) -> str:
         """Which mechanism runs the lanes and why; layer by layer where it differs."""

@@ -93,7 +93,9 @@ class Ray:
         while not out and (self.busy or self.waiting):
             ready, _ = self.ray.wait([*self.busy, *self.starting], num_returns=1, timeout=PATIENCE)
             if not ready and not self.busy:
-                raise SlalomError(f"the cluster has started no worker in {PATIENCE:.0f} s; has it room for one of {self.cpus:g} CPU?")
+                raise SlalomError(
+                    f"the cluster has started no worker in {PATIENCE:.0f} s; has it room for one of {self.cpus:g} CPU?"
+                )
             for answer in ready:
                 self._take(answer, out)
             self._give()

@@ -10,8 +10,8 @@ from torch import nn
 
 from slalom.core.errors import BadValueError, StoreError
 from slalom.data.record import Data
-from slalom.engines.lanes import Lane, Lanes
 from slalom.engines.kernels import NoCompilerError
+from slalom.engines.lanes import Lane, Lanes
 from slalom.engines.lanes.choose import Choice
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.layout import initialise as seeded_module
