@@ -195,7 +195,10 @@ def _show_comparison(result: Any, out: Console) -> None:
 def show_directory(directory: Path, *, json: bool) -> int:
     """The leaderboard of a run directory, as a table or one JSON object; the exit code."""
     from slalom.race import api
+    from slalom.terminal import search
 
+    if search.is_search(directory):
+        return search.show_directory(directory, json=json)
     result = api.load(directory)
     if json:
         JsonView(say).say("result", standings.outcome(result))
