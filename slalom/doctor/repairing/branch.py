@@ -19,7 +19,7 @@ from slalom.doctor.setup import Pair, Setup
 
 PATIENCE = 0.2  # of the epochs without a better validation loss: training with early stopping ends
 LEAST_PATIENCE = 3
-LOOKS, FULL_LOOKS = 40, 10  # looks of a run at its validation rows, and at training rows as well, at most
+LOOKS, FULL_LOOKS = 25, 8  # looks of a run at its validation rows, and at training rows as well, at most
 
 
 @dataclass

@@ -34,7 +34,8 @@ class Repair:
     what was done; empty where the original is handed back, since nothing was wrong or nothing helped. `curves`: `{"before":
     ..., "after": ...}`, each `{"step", "train", "val"}`. `tried`: every fix that ran, with the loss that it had reached and
     the step. `cost`: training steps of the repair, trials among them, as a share of one run. `notes`: what else there is to
-    know. `examination`: the repaired set-up examined, when first asked for (it trains it once more).
+    know. `found`: the original's examination; `examination`: the repaired set-up's, made when first asked for (it trains it
+    once more).
     """
 
     model: nn.Module
@@ -45,6 +46,7 @@ class Repair:
     tried: list[dict[str, Any]] = field(default_factory=list)
     cost: float = 0.0
     notes: tuple[str, ...] = ()
+    found: Any = field(default=None, repr=False)
     examine: Callable[[], Any] | None = field(default=None, repr=False)
 
     @property
