@@ -14,7 +14,9 @@ from slalom.cli.app import app
 def examine(
     place: Annotated[
         str,
-        typer.Argument(metavar="PACKAGE.MODULE:FUNCTION", help="A function that returns the arguments of slalom.examine as a dict."),
+        typer.Argument(
+            metavar="PACKAGE.MODULE:FUNCTION", help="A function that returns the arguments of slalom.examine as a dict."
+        ),
     ],
     repair: Annotated[bool, typer.Option("--repair", help="Try the fixes of what is found, and train the best.")] = False,
     budget: Annotated[

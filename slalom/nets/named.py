@@ -55,7 +55,5 @@ def find(text: str, what: str = "model", returns: str = "an nn.Module") -> Calla
             raise unknown_name(f"function in {module_name}", name, known)
         found = getattr(found, part)
     if not callable(found):
-        raise BadValueError(
-            f"{what} {text!r} is a {type(found).__name__}; it must be a function or class that returns {returns}"
-        )
+        raise BadValueError(f"{what} {text!r} is a {type(found).__name__}; it must be a function or class that returns {returns}")
     return found  # type: ignore[no-any-return]

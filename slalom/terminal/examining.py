@@ -67,7 +67,9 @@ def collected(place: str) -> dict[str, Any]:
     missing = [k for k in NEEDED if k not in made]
     if unknown or missing:
         said = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(unknown)}, which examine does not take"
-        raise BadValueError(f"what {place} returns {said}; the arguments are {', '.join(ARGUMENTS)}, the first four of them needed")
+        raise BadValueError(
+            f"what {place} returns {said}; the arguments are {', '.join(ARGUMENTS)}, the first four of them needed"
+        )
     return dict(made)
 
 

@@ -10,19 +10,21 @@ from typing import Any
 
 from torch import nn
 
+from slalom.core.errors import SlalomError
+from slalom.doctor import hooks
 from slalom.doctor.curve.record import plain
 
 
 @dataclass(frozen=True)
 class Applied:
-    """A fix that was made: the label that it answers, what was done in words, and as code."""
+    """A fix that was made: the label that it answers ("" for none), what was done in words, and as code."""
 
     label: str
     words: str
     code: str
 
     def __str__(self) -> str:
-        return f"{self.label}: {self.words}"
+        return f"{self.label}: {self.words}" if self.label else self.words
 
 
 @dataclass
@@ -58,6 +60,12 @@ class Repair:
     def examination(self) -> Any:
         """The repaired run, examined; the original's examination where nothing was changed."""
         return None if self.examine is None else self.examine()
+
+    def report(self, path: Any) -> None:
+        """Writes the page: one self-contained HTML file."""
+        if hooks.report is None:
+            raise SlalomError("the page is written by slalom.report; import slalom first")
+        hooks.report(self, path)
 
     def __str__(self) -> str:
         if not self.applied:

@@ -101,7 +101,7 @@ def _mended(original: Original, contest: Contest, best: Branch, after: float) ->
     applied = [Applied(label, change.words, change.code)]
     if not change.keep_best and change.setup.val is not None and best.best_epoch < change.setup.epochs and not best.reused:
         words = f"weights of epoch {best.best_epoch}, the best on validation, of {change.setup.epochs}"
-        applied.append(Applied(label, words, "stopping = slalom.nets.EarlyStopping(patience=10)"))
+        applied.append(Applied("", words, "stopping = slalom.nets.EarlyStopping(patience=10)"))
     curves = {"before": original.curve.to_dict(), "after": best.curve.to_dict()}
     return Repair(
         best.model, original.loss, after, applied, curves, contest.told(), contest.cost + original.cost,
