@@ -137,7 +137,10 @@ class Case:
         like = self.outputs
         if not isinstance(like, Tensor) or like.shape[:1] != self.batch[1].shape[:1]:
             return Skill(self.run.looks[0].train)
-        return Skill(constant_loss(self.setup.loss_fn, like[:1].expand(len(y), *like.shape[1:]), y))
+        loss_fn = self.setup.loss_fn
+        if self.loss is not None and self.loss.linear:  # of log-probabilities: without their bound there is no least loss
+            return Skill(constant_loss(lambda o, t: loss_fn(torch.log_softmax(o, 1), t), _like(like, y), y))
+        return Skill(constant_loss(loss_fn, _like(like, y), y))
 
     def level(self, run: Run) -> tuple[float, float]:
         """Training and validation loss where a run ended: the median of its last looks, or what is not finite."""
@@ -194,6 +197,10 @@ class Case:
 
     def trial(self, fix: Fix) -> Trial | None:
         return self.tried(fix.name, fix.apply)
+
+
+def _like(outputs: Tensor, y: Tensor) -> Tensor:
+    return outputs[:1].expand(len(y), *outputs.shape[1:])
 
 
 def _median(values: list[float]) -> float:

@@ -14,9 +14,10 @@ from slalom.doctor.finding import Finding, finding
 
 RISE, MILD_RISE, GAP = 0.15, 0.04, 0.3  # skill lost since the best look; the same where the parts are this far apart
 NOISES = 3.0
-APART, ERRORS = 0.15, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
+APART, ERRORS = 0.2, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
 BEHIND = 0.15  # skill that validation rows lack, from which it is asked why
 LEARNT = 0.1
+WRONG = 0.08  # accuracy that validation rows must lack: a loss that rises by overconfidence alone does no harm
 
 
 def overfitted(case: Case) -> list[Finding]:
@@ -33,11 +34,13 @@ def overfitted(case: Case) -> list[Finding]:
     fallen = float(smooth[best] - np.median(val[-3:]))
     gap = case.reached[0] - case.reached[1]
     train = run.train()
+    end = run.end
+    apart = end.train_right - end.val_right
     still = train[best] - np.median(train[-3:])
     if smooth[best] < LEARNT and fallen < RISE:
         return []
     shaky = NOISES * noise(val[best:]) if len(val) - best > 3 else 0.0
-    clear = fallen > shaky and still > 0 and case.reached[0] > LEARNT
+    clear = fallen > shaky and still > 0 and case.reached[0] > LEARNT and not apart < WRONG  # NaN: no classes
     if not clear or not (fallen >= RISE or (fallen >= MILD_RISE and gap >= GAP)):
         return []
     figures = (

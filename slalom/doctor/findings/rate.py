@@ -9,6 +9,7 @@ from torch import nn
 
 from slalom.doctor.case import Case, Trial
 from slalom.doctor.curve import Figure
+from slalom.doctor.experiments.gain import MUCH
 from slalom.doctor.experiments.suspects import Suspect
 from slalom.doctor.fixes.learning_rate import times
 
@@ -44,7 +45,7 @@ def higher(case: Case) -> list[Suspect]:
     """A rate that may be raised: where the loss neither leaves nor jumps."""
     if away(case) or case.reached[0] < -0.5:
         return []
-    return [Suspect("lr_too_low", _pace(case), _raised)]
+    return [Suspect("lr_too_low", _pace(case), _raised, need=MUCH)]
 
 
 def _raised(case: Case) -> list[Trial]:
@@ -158,4 +159,4 @@ def large_batch(case: Case) -> list[Suspect]:
     if share < WHOLE or case.setup.rows < 32:
         return []
     figure = Figure("share", share, WHOLE, f"share of the rows in one batch ({case.setup.steps} steps in all)")
-    return [Suspect("batch_too_large", (figure,), lambda k: k.fixed("batch_too_large"), 0.8 if _slow(case) else 1.1)]
+    return [Suspect("batch_too_large", (figure,), lambda k: k.fixed("batch_too_large"), 0.8 if _slow(case) else 1.1, need=MUCH)]
