@@ -20,8 +20,8 @@ MEDIAN = 0.5  # variance of a median's error over the spread
 
 @dataclass(frozen=True)
 class Held:
-    """`train`, `val`: accuracy on training rows held out and on validation rows, at the look where both together were best; 1 - median error
-    over median spread where targets are numbers. `error`: standard error of their difference.
+    """`train`, `val`: accuracy on training rows held out and on validation rows, at the look where both together were best
+    (1 - median error over median spread where targets are numbers). `error`: standard error of their difference.
     """
 
     train: float
