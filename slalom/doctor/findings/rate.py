@@ -11,6 +11,7 @@ from slalom.doctor.case import Case, Trial
 from slalom.doctor.curve import Figure
 from slalom.doctor.experiments.gain import MUCH
 from slalom.doctor.experiments.suspects import Suspect
+from slalom.doctor.fixes.batch import GROUP_NORM
 from slalom.doctor.fixes.learning_rate import times
 
 COOLED, EARLY = 0.03, 0.6  # of the peak rate; of the epochs
@@ -38,7 +39,7 @@ def away(case: Case) -> bool:
     if len(losses) < 8:
         return False
     quarters = [float(np.median(part)) for part in np.array_split(losses, 4)]
-    return quarters[3] > AWAY * max(abs(losses[0]), case.skills[0].constant) and quarters[3] > GROWING * quarters[1]
+    return bool(quarters[3] > AWAY * max(abs(losses[0]), case.skills[0].constant) and quarters[3] > GROWING * quarters[1])
 
 
 def higher(case: Case) -> list[Suspect]:
@@ -150,7 +151,12 @@ def small_batch(case: Case) -> list[Suspect]:
         "(minus the) rows of a batch" + (", which batch normalisation averages over" if norm else ""),
     )
     weight = 1.1 if size <= TINY or norm else 0.85
-    return [Suspect("batch_too_small", (figure,), lambda k: k.fixed("batch_too_small", 3), weight, 0 if norm else None)]
+    return [Suspect("batch_too_small", (figure,), lambda k: _batched(k, norm), weight, 0 if norm else None)]
+
+
+def _batched(case: Case, norm: bool) -> list[Trial]:
+    alone = case.trial(GROUP_NORM) if norm else None  # as many steps as before, which larger batches do not have
+    return [*case.fixed("batch_too_small", 3), *([alone] if alone is not None else [])]
 
 
 def large_batch(case: Case) -> list[Suspect]:
