@@ -20,6 +20,7 @@ LEARNT = 0.1
 BY_HEART, GAP_BY_HEART, APART_BY_HEART = 0.97, 0.2, 0.1  # training skill; what validation rows lack, in skill and accuracy
 STALE = 0.6  # of the run: the best look came before
 WRONG = 0.08  # accuracy that validation rows must lack: a loss that rises by overconfidence alone does no harm
+WIDE = 0.4  # skill between the parts from which a third of it will do
 
 
 def overfitted(case: Case) -> list[Finding]:
@@ -42,7 +43,9 @@ def overfitted(case: Case) -> list[Finding]:
     if smooth[best] < LEARNT and fallen < RISE:
         return []
     shaky = NOISES * noise(val[best:]) if len(val) - best > 3 else 0.0
-    clear = fallen > shaky and still > 0 and case.reached[0] > LEARNT and not apart < WRONG  # NaN: no classes
+    clear = (
+        fallen > shaky and still > 0 and case.reached[0] > LEARNT and not apart < (WRONG if gap < WIDE else WRONG / 3)
+    )  # NaN: no classes
     if not (clear and (fallen >= RISE or (fallen >= MILD_RISE and gap >= GAP))) and not _by_heart(
         case, best / len(val), apart, gap
     ):

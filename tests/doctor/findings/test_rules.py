@@ -155,10 +155,10 @@ T = np.linspace(0, 1, 40)
     ("train", "val", "right", "found"),
     [
         (np.exp(-5 * T), 0.4 + (T - 0.3) ** 2, (1.0, 0.8), True),
-        (np.exp(-5 * T), 0.4 + (T - 0.3) ** 2, (1.0, 0.97), False),  # overconfident, but right
+        (np.exp(-5 * T), 0.4 + (T - 0.3) ** 2, (1.0, 0.99), False),  # overconfident, but right
         (np.exp(-5 * T), 0.3 + np.exp(-5 * T), (1.0, 0.8), False),
         (0.5 + 0 * T, 0.4 + (T - 0.3) ** 2, (0.6, 0.5), False),
-        (np.exp(-5 * T), 0.4 + 0.2 * np.sin(40 * T), (1.0, 0.8), False),
+        (np.exp(-5 * T), 0.4 + 0.2 * np.sin(40 * T), (1.0, 0.95), False),
         (np.exp(-5 * T), NAN * T, (1.0, NAN), False),
         (np.exp(-5 * T), np.where(T > 0.5, INF, 1.0), (1.0, 0.8), False),
     ],
