@@ -50,7 +50,7 @@ class Yardstick:
         return value if math.isfinite(value) else math.inf
 
     def right(self, model: nn.Module, pair: Pair) -> float:
-        """The share of rows whose class is the largest output's, of each class alike where they are so measured; NaN for numbers."""
+        """The share of right classes, over the classes alike where they are so measured; NaN where targets are no classes."""
         good = finite_rows(*pair)
         x, y = sample((pair[0][good], pair[1][good]))
         if y.is_floating_point() or not len(y):
