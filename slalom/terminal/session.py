@@ -167,6 +167,8 @@ def show(result: Any, out: Console, *, seconds: float | None = None, notes: bool
             out.print(Text(line, "dim"))
     for line in standings.fallen(result):
         out.print(Text(line, "red"))
+    for line in standings.found(result, rows):
+        out.print(Text(line, "yellow"))
     for note in result.notes if notes else []:
         out.print(Text(f"note: {note}", "yellow"))
     out.print()
