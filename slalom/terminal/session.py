@@ -168,6 +168,8 @@ def show(result: Any, out: Console, *, seconds: float | None = None, notes: bool
             out.print(Text(line, "dim"))
     for line in standings.fallen(result):
         out.print(Text(line, "red"))
+    for line in standings.found(result, rows):
+        out.print(Text(line, "yellow"))
     for note in result.notes if notes else []:
         out.print(Text(f"note: {note}", "yellow"))
     out.print()
@@ -196,7 +198,10 @@ def _show_comparison(result: Any, out: Console) -> None:
 def show_directory(directory: Path, *, json: bool) -> int:
     """The leaderboard of a run directory, as a table or one JSON object; the exit code."""
     from slalom.race import api
+    from slalom.terminal import search
 
+    if search.is_search(directory):
+        return search.show_directory(directory, json=json)
     result = api.load(directory)
     if json:
         JsonView(say).say("result", standings.outcome(result))

@@ -11,7 +11,7 @@ import pytest
 
 from slalom.core.rule import REGISTRY
 from slalom.figures.playground import build_playground, played_rules
-from slalom.landscape.surfaces import Surface, surface, surfaces
+from slalom.landscape.surfaces import Surface, names, surface, surfaces
 from slalom.report.engine import play_payload
 from slalom.report.page import asset
 from slalom.report.shell import ENGINE
@@ -118,6 +118,6 @@ def test_every_rule_walks_every_surface_as_in_python(in_js: Callable[[list[dict[
             assert (len(there), made["lost"]) == (STEPS + 1, None), case
             assert made["arrived"] == next((k for k in range(1, STEPS + 1) if on.arrived(*here[k])), None), case
             whole[case["rule"]] = whole.get(case["rule"], 0) + 1
-    assert len(cases) == 12 * 5 + 2 * 20
+    assert len(cases) == 12 * 5 + 2 * 2 * len(names())
     assert set(whole) == {s.rule.name for s in played_rules()}
     assert min(whole.values()) >= 3, whole  # every rule was followed for all 200 steps on several surfaces

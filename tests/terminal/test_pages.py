@@ -86,7 +86,7 @@ def test_watch_serves_until_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_range_test_is_shown_beside_the_race(tmp_path: Path) -> None:
     slalom.race("mlp:4:relu", "iris", rules=["sgd"], lrs=[0.1], seeds=1, epochs=1, directory=tmp_path / "run")
-    tested = slalom.range_test("mlp:4:relu", "iris", lrs=[1e-3, 1e-1], steps=8)
+    tested = slalom.range_test("mlp:4:relu", "iris", lrs=[1e-3, 1e-1, 1.0], steps=8)
     file = tmp_path / "range.json"
     file.write_text(json.dumps(tested.to_dict()))
     done = CliRunner().invoke(app, ["report", str(tmp_path / "run"), "--range-test", str(file)])
