@@ -28,6 +28,8 @@ from slalom.testing.faults.bench import outcome, shows
 from slalom.testing.faults.spec import Spec
 
 SEEDS, BASES, KINDS = (0, 1, 2, 3, 4), 2, 2
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "doctor.md"
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 Make = Callable[[int], Spec]
 
@@ -153,6 +155,19 @@ def main(half: str = "reported", seeds: Sequence[int] = SEEDS, bases: int = BASE
                   f"({made.seconds:.1f} s)", flush=True)  # fmt: skip
             _write(half, seeds, bases, rows)
     print("\n".join(table(rows)))
+    if half == "reported":
+        _documented(seeds, rows)
+
+
+def _documented(seeds: Sequence[int], rows: Sequence[Row]) -> None:
+    """The tables in docs/doctor.md."""
+    text = DOCS.read_text()
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    facts = environment()
+    several = ", ".join(map(str, seeds))
+    said = f"{len(rows)} runs, seeds {several}; {facts['date'][:10]}, {facts['processor']}. Shares with Wilson's 95 % intervals."
+    DOCS.write_text("\n".join([before + BEGIN, said, "", *table(rows), END + after]))
 
 
 def _write(half: str, seeds: Sequence[int], bases: int, rows: Sequence[Row]) -> None:
