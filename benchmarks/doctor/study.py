@@ -28,6 +28,7 @@ from slalom.testing.faults.bench import outcome, shows
 from slalom.testing.faults.spec import Spec
 
 SEEDS, BASES, KINDS = (0, 1, 2, 3, 4), 2, 2
+HARDER = ("label noise", "outliers with Huber")  # kinds of health that need not do as well as the set-up they are made of
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "doctor.md"
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -67,7 +68,11 @@ def cases(half: dict[str, Make], seeds: Sequence[int], bases: int) -> Iterator[C
             for j in range(len(names)):
                 name = names[(k + seed * 3 + j) % len(names)]
                 made = change(half[name](seed))
-                if made is not None and found < KINDS * bases:
+                if (
+                    made is not None
+                    and found < KINDS * bases
+                    and (kind in HARDER or not shows(outcome(half[name](seed)), outcome(made)))
+                ):
                     found += 1
                     yield Case(f"{name}, {kind}, seed {seed}", None, kind, made, made)
 
