@@ -17,7 +17,7 @@
       ["when", data.when]];
     mount.append(...facts.filter(([, v]) => v).map(([k, v]) => slalom.el("span", {}, slalom.el("i", {}, k), v)));
   });
-  for (const [id, fill] of [["leaderboard", "leaderboard"], ["legend", "legend"], ["curves", "curves"], ["lr-legend", "legend"], ["lr", "lrChart"],
+  for (const [id, fill] of [["comparison", "comparison"], ["leaderboard", "leaderboard"], ["legend", "legend"], ["curves", "curves"], ["lr-legend", "legend"], ["lr", "lrChart"],
     ["heat", "heatMaps"], ["range", "rangeTest"], ["schedule", "schedule"], ["findings", "findings"], ["details", "details"], ["downloads", "downloads"]])
     if (slalom[fill]) part(id, slalom[fill]);
   // What lies in another tab is made when it is first seen.
