@@ -75,7 +75,8 @@ def test_every_option_reaches_the_race(asked: dict[str, Any]) -> None:
 
 def test_every_axis_reaches_the_race(asked: dict[str, Any]) -> None:
     result = run(
-        "race", "iris", "--activation", "relu,tanh", "--width", "1,.5", "--batch-norm", "no,yes", "--dropout", "0,.2", "--l1", ".1,subgradient(.2)",
+        "race", "iris", "--activation", "relu,tanh", "--width", "1,.5",
+        "--batch-norm", "no,yes", "--dropout", "0,.2", "--l1", ".1,subgradient(.2)",
         "--l2", "none,.1", "--elastic-net", "none,.1/.2", "--weight-decay", ".1", "--augment", "none,shift=1+noise=.1",
         "--label-smoothing", ".1", "--early-stopping", "0,5",
     )  # fmt: skip

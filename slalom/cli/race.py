@@ -77,6 +77,7 @@ def race(
     ] = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with a race that was stopped.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="The page.", show_default="DIR/report.html")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Serve the page live, to this machine alone.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, the result last.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory and nothing else.")] = False,
@@ -96,7 +97,8 @@ def race(
     }  # fmt: skip
     typed = {
         "activation": activation, "width": width, "batch_norm": batch_norm, "dropout": dropout, "l1": l1,
-        "l2": l2, "elastic_net": elastic_net, "weight_decay": weight_decay, "augment": augment, "label_smoothing": label_smoothing,
+        "l2": l2, "elastic_net": elastic_net, "weight_decay": weight_decay, "augment": augment,
+        "label_smoothing": label_smoothing,
         "early_stopping": early_stopping,
     }  # fmt: skip
     given |= {name: parsed(axes.PARSERS[name], text) for name, text in typed.items()} | {"compare": compare}
@@ -106,4 +108,4 @@ def race(
     from slalom.terminal import output, session
 
     chosen = session.mode(json=json, plain=plain, quiet=quiet, terminal=output.console().is_terminal)
-    raise typer.Exit(session.race(given, resume, chosen, report))
+    raise typer.Exit(session.race(given, resume, chosen, report, live=watch))

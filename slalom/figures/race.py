@@ -16,6 +16,7 @@ from slalom.figures.findings import build_findings
 from slalom.figures.heat_map import build_heat_maps
 from slalom.figures.records import Array, CurveSet, LaneTable, LrResponse, RaceFigure, RetiredLane
 from slalom.figures.words import verdict_of
+from slalom.race.compare.reading import ComparedRow
 from slalom.race.results import LeaderRow
 
 MOST_SAMPLES = 60_000  # training losses of all lanes together: 300 lanes keep 200 steps each at most

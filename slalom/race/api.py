@@ -94,7 +94,8 @@ def race(
 
     axes = {
         "activation": activation, "width": width, "batch_norm": batch_norm, "dropout": dropout, "l1": l1,
-        "l2": l2, "elastic_net": elastic_net, "weight_decay": weight_decay, "augment": augment, "label_smoothing": label_smoothing,
+        "l2": l2, "elastic_net": elastic_net, "weight_decay": weight_decay, "augment": augment,
+        "label_smoothing": label_smoothing,
         "early_stopping": early_stopping,
     }  # fmt: skip
     given = {"model": model, "data": data, "rules": rules, "seeds": seeds, "epochs": epochs, "batch_size": batch_size}

@@ -81,7 +81,8 @@ def test_a_linear_network_that_does_as_well_is_said() -> None:
 def test_methods_go_by_what_they_are() -> None:
     names = {method_of(v) for v in KITS["regularisation"].settings(load("noisy_digits"))}
     assert names == {
-        "none", "width", "l1", "l2", "elastic_net", "weight_decay", "dropout", "batch_norm", "early_stopping", "noise", "shift", "mixup",
+        "none", "width",
+        "l1", "l2", "elastic_net", "weight_decay", "dropout", "batch_norm", "early_stopping", "noise", "shift", "mixup",
         "label_smoothing",
     }  # fmt: skip
     assert method_of({"l1": 0.1, "l1_method": "subgradient"}) == "l1 (subgradient)"

@@ -5,6 +5,7 @@
   const WORDS = { baseline: ["leads", "baseline"], helps: ["leads", "helps"], hurts: ["behind", "hurts"], tie: ["tied", "tie"] };
 
   slalom.comparison = (mount) => {
+    if (!data.comparison) return; // a live page has one at its end
     const { rows } = data.comparison, W = 160;
     const ends = rows.flatMap((r) => [r.gain - (r.standard_error || 0), r.gain + (r.standard_error || 0)]).filter(Number.isFinite);
     const low = Math.min(0, ...ends), high = Math.max(0, ...ends);
