@@ -1,0 +1,84 @@
+"""From outcome to verdict: a pure function, the same for every claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from slalom.claims.criteria import Criterion, State
+from slalom.claims.outcome import Interval, Outcome, interval
+from slalom.core.errors import BadValueError
+
+Kind = Literal["holds", "fails", "depends", "undecided"]
+KINDS: tuple[Kind, ...] = ("holds", "depends", "fails", "undecided")
+MANY = 1000  # seeds beyond which a verdict is as good as out of reach
+POWER = 0.8  # sets of seeds out of all that should find an effect that is there
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`kind`; `states` and `intervals` by the criteria's keys; `why`: what left it undecided, "" otherwise; `seeds`: how many a set
+    it would take then (None: not a matter of seeds).
+    """
+
+    kind: Kind
+    states: dict[str, State]
+    intervals: dict[str, Interval]
+    why: str = ""
+    seeds: int | None = None
+
+
+def plain(criteria: Sequence[Criterion], outcome: Outcome) -> tuple[Kind, dict[str, State]]:
+    """Holds where every criterion is held, fails where none is, depends otherwise; without a look at seeds or controls."""
+    states = {c.key: c.state(interval(outcome.effects[c.key])) for c in criteria}
+    held = [states[c.key] == "held" for c in criteria if c.role == "claim"]
+    return "holds" if all(held) else "depends" if any(held) else "fails", states
+
+
+def decide(criteria: Sequence[Criterion], outcome: Outcome) -> Verdict:
+    """The verdict on an outcome.
+
+    Undecided: the two sets of seeds, or one of them and all seeds together, disagree; or the claim would hold while a control
+    does not, so that the experiment could not have told the difference.
+
+    >>> from slalom.claims.criteria import above
+    >>> from slalom.claims.words import T
+    >>> rule = [above("gain", T("gain", "增益"))]
+    >>> decide(rule, Outcome({"gain": (1.0, 1.2, 0.9, 1.1)})).kind
+    'holds'
+    >>> decide(rule, Outcome({"gain": (-1.0, -1.2, -0.9, -1.1)})).states
+    {'gain': 'reversed'}
+    """
+    missing = [c.key for c in criteria if c.key not in outcome.effects]
+    if missing or not criteria:
+        raise BadValueError(f"the outcome lacks {', '.join(missing) or 'any criterion'}; it has {', '.join(outcome.effects)}")
+    kind, states = plain(criteria, outcome)
+    intervals = {c.key: interval(outcome.effects[c.key]) for c in criteria}
+    failed = [c.key for c in criteria if c.role == "control" and states[c.key] != "held"]
+    if failed and kind == "holds":
+        return Verdict("undecided", states, intervals, f"control not held: {', '.join(failed)}")
+    if outcome.seeded:
+        halves = [plain(criteria, outcome.half(k)) for k in (0, 1)]
+        if any(half != kind for half, _ in halves):
+            flipped = [c for c in criteria if len({states[c.key], *(s[c.key] for _, s in halves)}) > 1]
+            said = " / ".join(half for half, _ in halves)
+            needed = [n for c in flipped if (n := seeds_needed(c, intervals[c.key])) is not None]
+            why = f"two sets of seeds say {said}, together {kind}"
+            return Verdict("undecided", states, intervals, why, max(needed, default=None))
+    return Verdict(kind, states, intervals)
+
+
+def seeds_needed(criterion: Criterion, i: Interval) -> int | None:
+    """Seeds a set at which an effect of this mean and spread would clear its bound in four sets of five; None: beyond 1000.
+
+    The least n > those there are with (t(.975, n-1) + t(.8, n-1)) sd / sqrt(n) <= distance to the nearest bound.
+    """
+    from scipy.stats import t
+
+    distance = min(abs(i.mean - bound) for bound in criterion.nearest)
+    for n in range(i.n // 2 + 1, MANY + 1):
+        if float(t.ppf(0.975, n - 1) + t.ppf(POWER, n - 1)) * i.sd / math.sqrt(n) <= distance:
+            return n
+    return None
