@@ -13,7 +13,7 @@ from slalom.race import hooks as _hooks
 from slalom.race import load, race, resume
 
 if TYPE_CHECKING:
-    from slalom import data, doctor, nets, optim, report, rules, schedules, testing
+    from slalom import claims, data, doctor, nets, optim, report, rules, schedules, testing
     from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
     from slalom.race.learning_curve import learning_curve
     from slalom.race.range import range_test
@@ -25,6 +25,7 @@ __all__ = [
     "Lanes",
     "TorchOptimizer",
     "__version__",
+    "claims",
     "data",
     "doctor",
     "lanes_of",
@@ -46,7 +47,7 @@ _HOMES = {  # public names that are loaded when first used, and the module that 
     "learning_curve": "slalom.race.learning_curve",
     "range_test": "slalom.race.range",
 }
-_ROOMS = ("data", "doctor", "nets", "optim", "report", "rules", "schedules", "testing")
+_ROOMS = ("claims", "data", "doctor", "nets", "optim", "report", "rules", "schedules", "testing")
 
 
 def __getattr__(name: str) -> Any:

@@ -32,8 +32,8 @@ class Plan:
 class Claim:
     """One row of the book.
 
-    - `id`: O13; `sentence`: as it is commonly told; `literature`: what papers found; `erratum`: what the popular text gets wrong and
-      the right statement; `setup`: the experiment in a sentence or two.
+    - `id`: O13; `sentence`: as it is commonly told; `literature`: what papers found; `erratum`: what the popular text gets wrong
+      and the right statement; `setup`: the experiment in a sentence or two.
     - `criteria`: the decision rule, fixed before the run; all held: holds, none: fails, some: depends, on `switch`.
     - `prototype`: the verdict of the prototype that the claims were collected with; `note`: why this one differs, and what else a
       reader should know.
@@ -56,7 +56,9 @@ class Claim:
     def __post_init__(self) -> None:
         keys = [c.key for c in self.criteria]
         if not any(c.role == "claim" for c in self.criteria) or len(set(keys)) != len(keys):
-            raise BadValueError(f"claim {self.id}: criteria must be one or more with different keys, got {', '.join(keys) or 'none'}")
+            raise BadValueError(
+                f"claim {self.id}: criteria must be one or more with different keys, got {', '.join(keys) or 'none'}"
+            )
         for name in ("sentence", "literature", "setup", "erratum", "switch", "note"):
             text: T = getattr(self, name)
             if bool(text.en) != bool(text.zh):

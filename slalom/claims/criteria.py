@@ -29,7 +29,7 @@ class Criterion:
         """Held: the whole interval lies inside. Reversed: all of it lies outside. Not seen: it straddles a bound."""
         low = -float("inf") if self.low is None else self.low
         high = float("inf") if self.high is None else self.high
-        if i.low > low and i.high < high or (i.n == 1 and low <= i.mean <= high):
+        if (i.low > low and i.high < high) or (i.n == 1 and low <= i.mean <= high):
             return "held"
         return "reversed" if i.high <= low or i.low >= high else "not seen"
 

@@ -19,8 +19,8 @@ POWER = 0.8  # sets of seeds out of all that should find an effect that is there
 
 @dataclass(frozen=True)
 class Verdict:
-    """`kind`; `states` and `intervals` by the criteria's keys; `why`: what left it undecided, "" otherwise; `seeds`: how many a set
-    it would take then (None: not a matter of seeds).
+    """`kind`; `states` and `intervals` by the criteria's keys; `why`: what left it undecided, "" otherwise; `seeds`: how many a
+    set it would take then (None: not a matter of seeds); `sides`: what the two sets said, and both together.
     """
 
     kind: Kind
@@ -28,6 +28,7 @@ class Verdict:
     intervals: dict[str, Interval]
     why: str = ""
     seeds: int | None = None
+    sides: tuple[Kind, ...] = ()
 
 
 def plain(criteria: Sequence[Criterion], outcome: Outcome) -> tuple[Kind, dict[str, State]]:
@@ -66,7 +67,8 @@ def decide(criteria: Sequence[Criterion], outcome: Outcome) -> Verdict:
             said = " / ".join(half for half, _ in halves)
             needed = [n for c in flipped if (n := seeds_needed(c, intervals[c.key])) is not None]
             why = f"two sets of seeds say {said}, together {kind}"
-            return Verdict("undecided", states, intervals, why, max(needed, default=None))
+            sides = (*(half for half, _ in halves), kind)
+            return Verdict("undecided", states, intervals, why, max(needed, default=None), sides)
     return Verdict(kind, states, intervals)
 
 

@@ -56,7 +56,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`effects`: by the key of a criterion, one value a seed - the first set's seeds, then as many of the second set - or a single
+    """`effects`: by the key of a criterion, one value a seed - the first set's, then as many of the second set - or a single
     value where nothing is random. `flags`: what the reader should know, such as a learning rate tuned to its grid's edge.
     `settings`: what was chosen on the way (learning rates). `lines`: the picture, where intervals alone do not show it.
     """
@@ -83,9 +83,7 @@ class Outcome:
 
     def half(self, k: int) -> Outcome:
         """What the first (0) or the second (1) set of seeds alone shows."""
-        cut = {
-            key: v if len(v) == 1 else v[: len(v) // 2] if k == 0 else v[len(v) // 2 :] for key, v in self.effects.items()
-        }
+        cut = {key: v if len(v) == 1 else v[: len(v) // 2] if k == 0 else v[len(v) // 2 :] for key, v in self.effects.items()}
         made = object.__new__(Outcome)  # a half may have an odd number of seeds
         for name, value in (("effects", cut), ("flags", ()), ("settings", {}), ("lines", None)):
             object.__setattr__(made, name, value)

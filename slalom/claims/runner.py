@@ -47,7 +47,9 @@ def go_on(directory: str | Path, on_result: OnResult | None = None) -> Run:
     store = ClaimStore(directory)
     before = store.read()
     store.lock()
-    return Run(before.plan, before.environment, _each(before.plan, named(before.plan.claims), store, on_result, dict(before.results)))
+    return Run(
+        before.plan, before.environment, _each(before.plan, named(before.plan.claims), store, on_result, dict(before.results))
+    )
 
 
 def _each(

@@ -1,7 +1,7 @@
 """The run directory of claims: plan, environment, journal, and each outcome as it finishes; and a run as one file.
 
-    plan.json  environment.json  journal.jsonl    as of a race
-    outcomes/O13.json                             one claim's outcome, written whole when it has finished
+plan.json  environment.json  journal.jsonl    as of a race
+outcomes/O13.json                             one claim's outcome, written whole when it has finished
 """
 
 from __future__ import annotations
@@ -143,7 +143,9 @@ def _plan(text: str, where: Path) -> ClaimsPlan:
     try:
         return ClaimsPlan.model_validate_json(text)
     except ValidationError as error:
-        raise StoreError(f"{where} holds no run of claims: {error.error_count()} fields of plan.json are not a claims plan's") from error
+        raise StoreError(
+            f"{where} holds no run of claims: {error.error_count()} fields of plan.json are not a claims plan's"
+        ) from error
 
 
 def _result(path: Path) -> Result:

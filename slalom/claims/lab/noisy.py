@@ -49,6 +49,7 @@ class NoisyRun:
     test: Floats
     val: Floats
     train: Floats
+    lanes: Lanes | None = None
 
     def at_best(self) -> Floats:
         """Test accuracy of each seed at the setting that its validation part likes best on the other set of seeds."""
@@ -61,7 +62,7 @@ def train_noisy(
     plan: Plan, settings: Sequence[Callable[[int], Lane]], steps: int = 400, make: Callable[[], nn.Module] | None = None,
     samples: int = TRAIN, augment: Augment | None = None, stopping: int = 0, batch: int = BATCH,
 ) -> NoisyRun:  # fmt: skip
-    """Every setting (a function from seed to lane) on every seed's own data. `stopping`: patience in checks, 40 samples held out."""
+    """Every setting (a function from seed to lane) on each seed's own data. `stopping`: patience in checks, a fifth held out."""
     seeds = list(plan.seeds)
     n = len(seeds)
     many = [lane_of(s) for lane_of in settings for s in seeds]
@@ -105,4 +106,4 @@ def _measured(lanes: Lanes, watch: EarlyStopping | None, x: Tensor, y: Tensor, a
             net.eval()
             with torch.no_grad():
                 found["test"][i], found["val"][i] = float(right(net(test[0]), test[1])), float(right(net(val[0]), val[1]))
-    return NoisyRun(*(np.nan_to_num(np.asarray(found[k])).reshape(shape) for k in ("test", "val", "train")))
+    return NoisyRun(*(np.nan_to_num(np.asarray(found[k])).reshape(shape) for k in ("test", "val", "train")), lanes)

@@ -54,7 +54,7 @@ def heights(surface: Surface, start: Sequence[float], lanes: Sequence[Lane], ste
 def noisy_heights(
     surface: Surface, start: Sequence[float], lanes: Sequence[Lane], noise: Tensor, seeds: Sequence[int]
 ) -> tuple[Floats, Tensor]:
-    """As `heights`, with `noise [seeds, steps, d]` added to the gradient, one row a lane's seed; and final points `[lanes, d]`."""
+    """As `heights`, with `noise [seeds, steps, d]` added to the gradient, a row a seed; and final points `[lanes, d]`."""
     steps = noise.shape[1]
     x = noise.reshape(-1, noise.shape[2])
     y = torch.zeros(len(x), 1)

@@ -13,7 +13,9 @@ def follow(
     make: Callable[[list[Any]], torch.optim.Optimizer], gradients: Tensor, start: Sequence[float] | None = None
 ) -> tuple[Tensor, torch.optim.Optimizer]:
     """Positions `[steps + 1, d]` of a parameter that is given `gradients [steps, d]`, whatever it does; and the optimizer."""
-    begin = torch.zeros(gradients.shape[1], dtype=gradients.dtype) if start is None else torch.tensor(start, dtype=gradients.dtype)
+    begin = (
+        torch.zeros(gradients.shape[1], dtype=gradients.dtype) if start is None else torch.tensor(start, dtype=gradients.dtype)
+    )
     p = torch.nn.Parameter(begin)
     optimizer = make([p])
     path = [p.detach().clone()]

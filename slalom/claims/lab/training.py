@@ -130,15 +130,13 @@ def sweep(
     return Sweep(tuple(lrs), done.loss.reshape(shape), done.accuracy.reshape(shape), done.curve.reshape(-1, *shape))
 
 
-def sweeps(
-    task: Task, methods: Mapping[str, tuple[str, Sequence[float], Mapping[str, Any]]], plan: Plan
-) -> dict[str, Sweep]:
+def sweeps(task: Task, methods: Mapping[str, tuple[str, Sequence[float], Mapping[str, Any]]], plan: Plan) -> dict[str, Sweep]:
     """A sweep a method: name -> (rule, rates, settings)."""
     return {name: sweep(task, rule, lrs, plan, **settings) for name, (rule, lrs, settings) in methods.items()}
 
 
 def steps_to(curve: Floats, level: float, window: int = 10) -> Floats:
-    """Steps until the mean loss of the last `window` batches is below `level`, along the first axis; never: 1.5 times all steps."""
+    """Steps until the mean loss of the last `window` batches is below `level`, along axis 0; never: 1.5 times all steps."""
     steps = len(curve)
     filled = np.where(np.isfinite(curve), curve, WORST)
     sums = np.cumsum(np.concatenate([np.zeros((1, *filled.shape[1:])), filled]), axis=0)

@@ -59,7 +59,8 @@ def variance_slope(each: Tensor, seed: int, draws: int = 200) -> float:
     Claim(
         "O3",
         T("The gradient of one random sample is right in expectation.", "单个随机样本的梯度在期望意义上是正确的。"),
-        T("Exact: the mean of per-sample gradients is the gradient of the mean loss.", "精确结果：逐样本梯度的均值就是平均损失的梯度。"),
+        T("Exact: the mean of per-sample gradients is the gradient of the mean loss.", "精确结果：逐样本梯度的均值就是平均损"
+        "失的梯度。"),
         T("An MLP on 1200 digits, float64: the mean of 1200 gradients taken one by one against one backward pass.",
           "1200 个手写数字上的 MLP，float64：1200 个逐样本梯度的均值与一次反向传播的结果比较。"),
         (below("difference", T("largest relative difference", "最大相对差"), 1e-12),),
@@ -76,7 +77,9 @@ def wells(p: Tensor) -> Tensor:
     return (p[0] ** 2 - 1) ** 2 + 0.3 * p[0]
 
 
-def share_deep(plan: Plan, noise: float, lr: float, steps: int = 300, runs: int = 10, schedule: object = None) -> tuple[float, ...]:
+def share_deep(
+    plan: Plan, noise: float, lr: float, steps: int = 300, runs: int = 10, schedule: object = None
+) -> tuple[float, ...]:
     """Of `runs` points a seed that start in the shallow well, the share that end in the deep one."""
     many = len(plan.seeds) * runs
     g = torch.Generator().manual_seed(17)
@@ -89,9 +92,12 @@ def share_deep(plan: Plan, noise: float, lr: float, steps: int = 300, runs: int 
 @experiment(
     Claim(
         "O4",
-        T("SGD's loss oscillates, and the noise may lead it to better minima.", "SGD 的损失会振荡，而噪声可能让它找到更好的极小点。"),
-        T("Ge et al. 2015; Keskar et al. 2017 (small batches and flat minima).", "Ge 等 2015；Keskar 等 2017（小批量与平坦极小）。"),
-        T("Variance of a batch's gradient on digits against batch size. Then two wells, started in the shallow one, lr .05, normal noise on the "
+        T("SGD's loss oscillates, and the noise may lead it to better minima.", "SGD 的损失会振荡，而噪声可能让它找到更好的极"
+        "小点。"),
+        T("Ge et al. 2015; Keskar et al. 2017 (small batches and flat minima).", "Ge 等 2015；Keskar 等 2017（小批量与平坦极"
+        "小）。"),
+        T("Variance of a batch's gradient on digits against batch size. Then two wells, started in the shallow one, lr .05, "
+        "normal noise on the "
           "gradient: share of runs that end in the deep one.",
           "手写数字上批量梯度的方差随批量大小的变化；再从双井势的浅井出发，lr = 0.05，梯度加正态噪声，看落入深井的比例。"),
         (within("slope", T("log-log slope of the variance over batch size", "方差对批量大小的双对数斜率"), 0.1, -1.0),
@@ -106,7 +112,8 @@ def o4(plan: Plan) -> Outcome:
     levels = (0.0, 1.0, 3.0, 5.0)
     shares = {s: share_deep(plan, s, 0.05) for s in levels}
     effects = {
-        "slope": tuple(variance_slope(each, s) for s in plan.seeds), "none": shares[0.0], "noise 1": shares[1.0], "noise 5": shares[5.0],
+        "slope": tuple(variance_slope(each, s) for s in plan.seeds), "none": shares[0.0], "noise 1": shares[1.0], 
+        "noise 5": shares[5.0],
     }  # fmt: skip
     curve = {"share in the deep well": tuple(float(np.mean(v)) for v in shares.values())}
     return Outcome(effects, lines=Lines(levels, curve, ("noise on the gradient", "梯度噪声"), ("share", "比例")))
@@ -118,7 +125,8 @@ def o4(plan: Plan) -> Outcome:
         T("Mini-batches reduce the variance, are steadier, and use matrix kernels; 50 to 256 samples, or 16 to 256.",
           "小批量降低方差、更稳定，并能利用矩阵运算；取 50–256（或 16–256）个样本。"),
         T("Masters & Luschi 2018: often 32 and fewer do best.", "Masters 与 Luschi 2018：往往 32 及以下更好。"),
-        T("Variance slope on digits as in O4. Time a sample of forward and backward, batch 1 over batch 64, least of interleaved repeats.",
+        T("Variance slope on digits as in O4. Time a sample of forward and backward, batch 1 over batch 64, least of "
+        "interleaved repeats.",
           "方差斜率同 O4；单样本前向加反向的时间，批量 1 与批量 64 之比，交错重复取最小。"),
         (within("slope", T("log-log slope of the variance over batch size", "方差对批量大小的双对数斜率"), 0.1, -1.0),
          above("time", T("time a sample, batch 1 over batch 64", "单样本耗时，批量 1 / 批量 64"), 10.0)),
@@ -146,7 +154,8 @@ def o7(plan: Plan) -> Outcome:
         "O8",
         T("On redundant data a part of an epoch may suffice.", "数据有冗余时，不到一轮训练就可能足够。"),
         T("Bottou & Bousquet 2008.", "Bottou 与 Bousquet 2008。"),
-        T("The 1200 digits ten times over: share of the 12 000-sample epoch that SGD (lr .5, batch 64) needs to bring the training loss under .3.",
+        T("The 1200 digits ten times over: share of the 12 000-sample epoch that SGD (lr .5, batch 64) needs to bring the "
+        "training loss under .3.",
           "把 1200 个手写数字重复十遍：SGD（lr = 0.5，批量 64）把训练损失降到 0.3 以下所需的样本占 12 000 个样本一轮的比例。"),
         (below("share", T("share of an epoch", "所占一轮的比例"), 1.0),),
     )
@@ -169,9 +178,11 @@ def o8(plan: Plan) -> Outcome:
         "O10",
         T("Momentum may crawl or fail when gradients conflict.", "当梯度方向相互冲突时，动量可能变慢甚至失效。"),
         T("Kidambi et al. 2018: little gain where noise dominates.", "Kidambi 等 2018：噪声占主导时收益甚微。"),
-        T("A quadratic of condition 100, normal noise of scale 0 and 10 times the gradient's on every gradient, 300 steps: mean height over the "
+        T("A quadratic of condition 100, normal noise of scale 0 and 10 times the gradient's on every gradient, 300 steps: "
+        "mean height over the "
           "last 30, SGD over the better of mu .9 and .99, each at its tuned rate.",
-          "条件数 100 的二次函数，每步梯度加噪声（尺度为 0 或梯度的 10 倍），300 步：最后 30 步的平均高度，SGD 与 mu = 0.9、0.99 中较好者之比，各自调好学习率。"),
+          "条件数 100 的二次函数，每步梯度加噪声（尺度为 0 或梯度的 10 倍），300 步：最后 30 步的平均高度，SGD 与 mu = 0.9、"
+          "0.99 中较好者之比，各自调好学习率。"),
         (below("noisy", T("log10 gain of momentum, noise 10", "动量的增益（常用对数），噪声 10"), 0.3),
          control(above("clean", T("log10 gain of momentum, no noise", "动量的增益（常用对数），无噪声"), 0.5))),
     )

@@ -96,8 +96,10 @@ def tuned(table: np.ndarray) -> np.ndarray:
         T("Bottou & Bousquet 2008.", "Bottou 与 Bousquet 2008。"),
         T("Logistic regression, 150 digits, 3 against 8, L2 .1, tuned rates: height above the minimum after 5 passes of SGD "
           "(batch 1) and after 5 of batch descent.",
-          "逻辑回归区分 150 个手写数字 3 与 8，L2 为 0.1，学习率各自调好：SGD（批量 1）与批量梯度下降各走 5 遍数据后高于最小值的量。"),
-        (above("gain", T("log10 of batch descent's height over SGD's, 5 passes each", "各走 5 遍后批量下降与 SGD 高度之比的常用对数")),),
+          "逻辑回归区分 150 个手写数字 3 与 8，L2 为 0.1，学习率各自调好：SGD（批量 1）与批量梯度下降各走 5 遍数据后高于最小"
+          "值的量。"),
+        (above("gain", T("log10 of batch descent's height over SGD's, 5 passes each", "各走 5 遍后批量下降与 SGD 高度之比的常"
+            "用对数")),),
         prototype="holds",
     )
 )  # fmt: skip
@@ -111,15 +113,19 @@ def o2(plan: Plan) -> Outcome:
     Claim(
         "O5",
         T("SGD ends less accurate than batch gradient descent.", "SGD 最终不如批量梯度下降精确。"),
-        T("At a constant rate SGD ends on a floor proportional to the rate; with a rate that falls as 1/t it does not (Robbins & Monro 1951).",
+        T("At a constant rate SGD ends on a floor proportional to the rate; with a rate that falls as 1/t it does not "
+        "(Robbins & Monro 1951).",
           "学习率恒定时，SGD 停在与学习率成正比的噪声底上；按 1/t 下降时则不会（Robbins 与 Monro 1951）。"),
-        T("As O2, 20 passes at lr .05, and at lr .2 falling as 1/t; batch descent 2000 steps. Less accurate: ends more than 3e-4 "
+        T("As O2, 20 passes at lr .05, and at lr .2 falling as 1/t; batch descent 2000 steps. Less accurate: ends more than "
+        "3e-4 "
           "above the minimum.",
-          "同 O2，走 20 遍数据，学习率恒为 0.05，或从 0.2 起按 1/t 下降；批量下降 2000 步。“不够精确”指最终高于最小值 3e-4 以上。"),
+          "同 O2，走 20 遍数据，学习率恒为 0.05，或从 0.2 起按 1/t 下降；批量下降 2000 步。“不够精确”指最终高于最小值 3e-4 以"
+          "上。"),
         (above("constant .05", T("log10 height, constant lr .05", "高度的常用对数，恒定学习率 0.05"), -3.5),
          above("inverse", T("log10 height, lr .2 falling as 1/t", "高度的常用对数，学习率 0.2 按 1/t 下降"), -3.5),
          control(below("batch", T("log10 height, batch descent", "高度的常用对数，批量下降"), -3.5))),
-        switch=T("the schedule: at a constant rate it does, with a rate that falls it does not", "学习率计划：恒定时成立，下降时不成立"),
+        switch=T("the schedule: at a constant rate it does, with a rate that falls it does not",
+            "学习率计划：恒定时成立，下降时不成立"),
         prototype="depends",
     )
 )  # fmt: skip
@@ -132,8 +138,10 @@ def o5(plan: Plan) -> Outcome:
 @experiment(
     Claim(
         "O6",
-        T("When the learning rate is slightly reduced, SGD converges like batch gradient descent.", "只要把学习率稍稍降低，SGD 就能像批量梯度下降那样收敛。"),
-        T("Ruder 2016 says \"slowly decreased\", not \"slightly\"; Robbins & Monro 1951: the rates must sum to infinity, their squares not.",
+        T("When the learning rate is slightly reduced, SGD converges like batch gradient descent.", "只要把学习率稍稍降低，"
+        "SGD 就能像批量梯度下降那样收敛。"),
+        T("Ruder 2016 says \"slowly decreased\", not \"slightly\"; Robbins & Monro 1951: the rates must sum to infinity, "
+        "their squares not.",
           "Ruder 2016 的原话是“缓慢降低”，而非“稍稍降低”；Robbins 与 Monro 1951：学习率之和发散，平方和收敛。"),
         T("As O5, lr .05: halved once half-way (slightly); lr .2 falling as 1/t (slowly). Like batch "
           "descent: ends less than 3e-4 above the minimum.",

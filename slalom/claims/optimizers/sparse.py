@@ -22,7 +22,9 @@ FEATURES, STEPS, BATCH = 200, 400, 32
 Method = tuple[str, list[float], dict[str, Any]]
 
 
-def excess(density: float | None, methods: Mapping[str, Method], plan: Plan, decay: bool) -> tuple[dict[str, np.ndarray], list[str]]:
+def excess(
+    density: float | None, methods: Mapping[str, Method], plan: Plan, decay: bool
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """Excess test loss `[seeds]` of every method at its tuned rate, every seed a problem of its own; and flags for edges."""
     problems = [bernoulli(FEATURES, density, STEPS * BATCH, s, BATCH) for s in plan.seeds]
     x, y = torch.cat([p.x for p in problems]), torch.cat([p.y for p in problems])
@@ -60,13 +62,19 @@ ADAGRAD: Method = ("adagrad", decades(0.01, 3), {})
         "O14",
         T("For sparse data use an adaptive method.", "数据稀疏时应使用自适应方法。"),
         T("Duchi, Hazan & Singer 2011.", "Duchi、Hazan 与 Singer 2011。"),
-        T("Logistic regression on 200 features that are 0 or 1, one pass of 400 batches of 32, tuned constant rates: excess test loss over the true "
+        T("Logistic regression on 200 features that are 0 or 1, one pass of 400 batches of 32, tuned constant rates: excess "
+        "test loss over the true "
           "probabilities, SGD and momentum over the better of Adam and Adagrad. Dense features are for contrast.",
-          "200 个 0/1 特征的逻辑回归，只过一遍 400 个大小为 32 的批量，恒定学习率已调：相对真实概率的超额测试损失，SGD、动量与 Adam、Adagrad 中较好者之比。密集特征作对照。"),
-        (above("sgd", T("log2 of SGD's excess loss over the adaptive one's, Zipf frequencies", "SGD 与自适应方法超额损失之比的 log2，Zipf 频率")),
-         above("momentum", T("log2 of momentum's excess loss over the adaptive one's, Zipf frequencies", "动量与自适应方法超额损失之比的 log2，Zipf 频率"))),
-        erratum=T("torch refuses sparse gradients for Adam, AdamW, Adamax, RMSprop and Adadelta; SGD, Adagrad and SparseAdam take them. Slalom's take them all.",
-                  "torch 的 Adam、AdamW、Adamax、RMSprop、Adadelta 拒绝稀疏梯度，只有 SGD、Adagrad、SparseAdam 接受；Slalom 的优化器全都接受。"),
+          "200 个 0/1 特征的逻辑回归，只过一遍 400 个大小为 32 的批量，恒定学习率已调：相对真实概率的超额测试损失，SGD、动量"
+          "与 Adam、Adagrad 中较好者之比。密集特征作对照。"),
+        (above("sgd", T("log2 of SGD's excess loss over the adaptive one's, Zipf frequencies", "SGD 与自适应方法超额损失之比"
+            "的 log2，Zipf 频率")),
+         above("momentum", T("log2 of momentum's excess loss over the adaptive one's, Zipf frequencies",
+             "动量与自适应方法超额损失之比的 log2，Zipf 频率"))),
+        erratum=T("torch refuses sparse gradients for Adam, AdamW, Adamax, RMSprop and Adadelta; SGD, Adagrad and SparseAdam "
+            "take them. Slalom's take them all.",
+                  "torch 的 Adam、AdamW、Adamax、RMSprop、Adadelta 拒绝稀疏梯度，只有 SGD、Adagrad、SparseAdam 接受；Slalom "
+                  "的优化器全都接受。"),
         prototype="holds",
     )
 )  # fmt: skip
@@ -81,10 +89,13 @@ def o14(plan: Plan) -> Outcome:
     Claim(
         "O15",
         T("The sparser the gradients, the more Adam beats RMSprop.", "梯度越稀疏，Adam 相对 RMSprop 的优势越大。"),
-        T("Ruder 2016, after Kingma & Ba 2015, credits the bias correction.", "Ruder 2016（据 Kingma 与 Ba 2015）归因于偏差校正。"),
-        T("As O14 with rates that fall to 0 linearly: log2 of RMSprop's excess loss over Adam's, dense and Zipf, for gamma .9 (the texts') and .999 "
+        T("Ruder 2016, after Kingma & Ba 2015, credits the bias correction.", "Ruder 2016（据 Kingma 与 Ba 2015）归因于偏差校"
+        "正。"),
+        T("As O14 with rates that fall to 0 linearly: log2 of RMSprop's excess loss over Adam's, dense and Zipf, for gamma "
+        ".9 (the texts') and .999 "
           "(Adam's memory).",
-          "同 O14，学习率线性降到 0：RMSprop 与 Adam 超额损失之比的 log2，密集与 Zipf 两种，gamma 取 0.9（各文所用）与 0.999（Adam 的记忆长度）。"),
+          "同 O14，学习率线性降到 0：RMSprop 与 Adam 超额损失之比的 log2，密集与 Zipf 两种，gamma 取 0.9（各文所用）与 "
+          "0.999（Adam 的记忆长度）。"),
         (above(".9", T("RMSprop .9 over Adam, Zipf minus dense, log2", "RMSprop 0.9 / Adam，Zipf 减密集，log2")),
          above(".999", T("RMSprop .999 over Adam, Zipf minus dense, log2", "RMSprop 0.999 / Adam，Zipf 减密集，log2"), 0.3)),
         erratum=T("It is not the bias correction: given Adam's long memory, RMSprop does as well without it.",

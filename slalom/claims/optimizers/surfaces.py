@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from slalom.claims.claim import Claim, Plan
-from slalom.claims.criteria import above, below, control
+from slalom.claims.criteria import above, below
 from slalom.claims.lab.points import Surface, first_below, heights, turned
 from slalom.claims.lab.training import decades
 from slalom.claims.outcome import Lines, Outcome
@@ -43,7 +43,10 @@ def beale(p: Tensor) -> Tensor:
 
 
 def tuned_steps(
-    surface: Surface, start: Sequence[float], level: float, methods: Mapping[str, tuple[str, Sequence[float], dict[str, Any]]],
+    surface: Surface,
+    start: Sequence[float],
+    level: float,
+    methods: Mapping[str, tuple[str, Sequence[float], dict[str, Any]]],
     steps: int = STEPS,
 ) -> tuple[dict[str, float], list[str]]:
     """Fewest steps to `level` over each method's rates, and flags for edges; never: `steps + 1`."""
@@ -81,28 +84,36 @@ GAIN = T("log2 of SGD's steps over the method's", "SGD 步数与该方法步数�
 
 
 def _off(name: str, where: str, zh: str) -> Any:
-    label = T(f"{name}, {where}: log2 of SGD's steps over its own, off a saddle", f"{name}，{zh}：离开鞍点时 SGD 步数与其步数之比的 log2")
+    label = T(
+        f"{name}, {where}: log2 of SGD's steps over its own, off a saddle",
+        f"{name}，{zh}：离开鞍点时 SGD 步数与其步数之比的 log2",
+    )
     return above(f"{name} {where}", label, 0.5)
 
 
 @experiment(
     Claim(
         "O13",
-        T("On a saddle and on contours Adagrad, Adadelta and RMSprop head the right way at once, while the others are slow or go roundabout.",
+        T("On a saddle and on contours Adagrad, Adadelta and RMSprop head the right way at once, while the others are slow "
+        "or go roundabout.",
           "在鞍点和等高线图上，Adagrad、Adadelta、RMSprop 能立刻朝正确方向走，其他方法则慢或绕远路。"),
-        T("The popular animations (Radford 2014) use surfaces aligned with the axes. SGD and momentum do not depend on rotation; methods "
+        T("The popular animations (Radford 2014) use surfaces aligned with the axes. SGD and momentum do not depend on "
+        "rotation; methods "
           "that scale each coordinate by itself do.",
           "流行的动画（Radford 2014）用的曲面与坐标轴对齐。SGD 和动量与旋转无关，而逐坐标缩放的方法则相关。"),
-        T("Steps until a point 1e-6 beside the ridge of x^2 - y^2 is 1 below it, at lr .1 (Adadelta 1), as drawn and turned by 45 degrees. "
+        T("Steps until a point 1e-6 beside the ridge of x^2 - y^2 is 1 below it, at lr .1 (Adadelta 1), as drawn and turned "
+        "by 45 degrees. "
           "Steps to 1e-4 of the start on a quadratic of condition 100, each method at its best rate, both ways.",
-          "从 x² - y² 脊线旁 1e-6 处出发，走到低于它 1 所需的步数，lr = 0.1（Adadelta 为 1），分别在原图和旋转 45 度后测量；再在条件数为 100 的二次函数上、各自用最佳学习率，测降到初值 1e-4 的步数，同样两种朝向。"),
+          "从 x² - y² 脊线旁 1e-6 处出发，走到低于它 1 所需的步数，lr = 0.1（Adadelta 为 1），分别在原图和旋转 45 度后测量；"
+          "再在条件数为 100 的二次函数上、各自用最佳学习率，测降到初值 1e-4 的步数，同样两种朝向。"),
         tuple(_off(name, where, zh) for where, zh in (("axis", "对齐坐标轴"), ("rotated", "旋转 45 度"))
               for name in ("adagrad", "rmsprop", "adadelta"))
         + tuple(above(f"quadratic {name} {where}",
                       T(f"{name}, {where}: log2 of momentum's steps over its own, quadratic",
                         f"{name}，{zh}：二次函数上动量法步数与其步数之比的 log2"))
                 for where, zh in (("axis", "对齐坐标轴"), ("rotated", "旋转 45 度")) for name in ("adagrad", "rmsprop")),
-        erratum=T("The picture shows the alignment of the surface, not the merit of the method: turned by 45 degrees, it tells the opposite.",
+        erratum=T("The picture shows the alignment of the surface, not the merit of the method: turned by 45 degrees, it "
+            "tells the opposite.",
                   "那张图展示的是曲面与坐标轴对齐，而不是方法的优劣：旋转 45 度后，结论恰好相反。"),
         switch=T("rotation of the axes", "坐标轴的旋转"),
         prototype="depends", seeds=1,
@@ -133,16 +144,23 @@ def o13(plan: Plan) -> Outcome:
     Claim(
         "O18",
         T("SGD is slower, and may get stuck at saddle points.", "SGD 更慢，而且可能卡在鞍点。"),
-        T("Dauphin et al. 2014: saddles abound; Du et al. 2017: gradient descent can take exponential time; Lee et al. 2016: from almost "
+        T("Dauphin et al. 2014: saddles abound; Du et al. 2017: gradient descent can take exponential time; Lee et al. 2016: "
+        "from almost "
           "every start it does not end there.",
           "Dauphin 等 2014：鞍点很多；Du 等 2017：梯度下降可能耗费指数时间；Lee 等 2016：从几乎所有起点出发都不会停在鞍点。"),
-        T("x^2 - y^2: steps off it from 1e-6 beside the ridge, SGD over Adam, in its own axes and turned. From exactly on the ridge: how many "
+        T("x^2 - y^2: steps off it from 1e-6 beside the ridge, SGD over Adam, in its own axes and turned. From exactly on "
+        "the ridge: how many "
           "of the six others leave within 600 steps.",
-          "在 x² - y² 上，从脊线旁 1e-6 处离开所需的步数（SGD 比 Adam），原朝向与旋转后；以及从精确脊线出发，其余六种方法中有几种能在 600 步内离开。"),
-        (above("slower axis", T("log2 of SGD's steps over Adam's, axis-aligned", "SGD 与 Adam 步数之比的 log2，对齐坐标轴"), 0.5),
-         above("slower rotated", T("log2 of SGD's steps over Adam's, rotated", "SGD 与 Adam 步数之比的 log2，旋转 45 度"), 0.5),
-         above("only sgd", T("of six other methods, how many leave the exact ridge", "其余六种方法中能离开精确脊线的个数"), 0.5)),
-        erratum=T("Sticking is not SGD's own: on the exact ridge all seven methods stop, and beside it SGD leaves too, only later.",
+          "在 x² - y² 上，从脊线旁 1e-6 处离开所需的步数（SGD 比 Adam），原朝向与旋转后；以及从精确脊线出发，其余六种方法中有"
+          "几种能在 600 步内离开。"),
+        (above("slower axis", T("log2 of SGD's steps over Adam's, axis-aligned", "SGD 与 Adam 步数之比的 log2，对齐坐标轴"),
+            0.5),
+         above("slower rotated", T("log2 of SGD's steps over Adam's, rotated", "SGD 与 Adam 步数之比的 log2，旋转 45 度"),
+             0.5),
+         above("only sgd", T("of six other methods, how many leave the exact ridge", "其余六种方法中能离开精确脊线的个数"),
+             0.5)),
+        erratum=T("Sticking is not SGD's own: on the exact ridge all seven methods stop, and beside it SGD leaves too, only "
+            "later.",
                   "“卡住”并非 SGD 独有：在精确的脊线上七种方法全都停住；在旁边 SGD 也会离开，只是更晚。"),
         switch=T("slower or stuck: slower is true of this surface, sticking is true of every method alike",
                  "“更慢”还是“卡住”：在这张曲面上更慢属实，而卡住对所有方法都一样"),
@@ -163,10 +181,13 @@ def o18(plan: Plan) -> Outcome:
     Claim(
         "O9",
         T("Momentum speeds up steady directions and damps oscillation.", "动量在方向一致时加速，并抑制振荡。"),
-        T("Polyak 1964: sqrt(condition) instead of condition; Sutskever et al. 2013.", "Polyak 1964：收敛由条件数改进为条件数的平方根；Sutskever 等 2013。"),
-        T("A quadratic of condition 1000, in its own axes and turned: steps to 1e-5 of the start, SGD and momentum (mu .9 and .95), each at "
+        T("Polyak 1964: sqrt(condition) instead of condition; Sutskever et al. 2013.", "Polyak 1964：收敛由条件数改进为条件数"
+        "的平方根；Sutskever 等 2013。"),
+        T("A quadratic of condition 1000, in its own axes and turned: steps to 1e-5 of the start, SGD and momentum (mu .9 "
+        "and .95), each at "
           "its best of 10 rates.",
-          "条件数 1000 的二次函数，原朝向与旋转 45 度：降到初值 1e-5 的步数，SGD 与动量（mu 为 0.9 和 0.95），各自取 10 个学习率中最好的。"),
+          "条件数 1000 的二次函数，原朝向与旋转 45 度：降到初值 1e-5 的步数，SGD 与动量（mu 为 0.9 和 0.95），各自取 10 个学"
+          "习率中最好的。"),
         tuple(above(w, T(f"log2 of SGD's steps over momentum's, {w}", f"SGD 与动量步数之比的 log2，{z}"), 1.0)
               for w, z in (("axis-aligned", "对齐坐标轴"), ("rotated", "旋转 45 度"))),
         prototype="holds", seeds=1,
@@ -191,13 +212,18 @@ def o9(plan: Plan) -> Outcome:
         "O11",
         T("NAG corrects momentum and avoids overshoot, so it is better; yet it converges slowly.",
           "NAG 修正了动量、避免冲过头，因此更好；但收敛较慢。"),
-        T("Nesterov 1983: the better rate on convex functions. Nothing supports the slowness.", "Nesterov 1983：在凸函数上收敛率更优；没有文献支持“收敛慢”。"),
-        T("mu .9, each at its best rate: steps to 1e-6 on Beale's function from (1, 1.5) and to 1e-4 of the start on quadratics of condition "
+        T("Nesterov 1983: the better rate on convex functions. Nothing supports the slowness.", "Nesterov 1983：在凸函数上收"
+        "敛率更优；没有文献支持“收敛慢”。"),
+        T("mu .9, each at its best rate: steps to 1e-6 on Beale's function from (1, 1.5) and to 1e-4 of the start on "
+        "quadratics of condition "
           "20 and 100; overshoot past the minimum of x^2/2 at lr .1; steps of SGD over NAG.",
-          "mu = 0.9，各取最佳学习率：Beale 函数从 (1, 1.5) 降到 1e-6 的步数，以及条件数 20 和 100 的二次函数降到初值 1e-4 的步数；lr = 0.1 时在 x²/2 上冲过最小点的距离；以及 SGD 与 NAG 的步数比。"),
+          "mu = 0.9，各取最佳学习率：Beale 函数从 (1, 1.5) 降到 1e-6 的步数，以及条件数 20 和 100 的二次函数降到初值 1e-4 的"
+          "步数；lr = 0.1 时在 x²/2 上冲过最小点的距离；以及 SGD 与 NAG 的步数比。"),
         (above("beale", T("log2 of momentum's steps over NAG's, Beale", "动量与 NAG 步数之比的 log2，Beale 函数")),
-         above("condition 20", T("log2 of momentum's steps over NAG's, condition 20", "动量与 NAG 步数之比的 log2，条件数 20")),
-         above("condition 100", T("log2 of momentum's steps over NAG's, condition 100", "动量与 NAG 步数之比的 log2，条件数 100")),
+         above("condition 20", T("log2 of momentum's steps over NAG's, condition 20",
+             "动量与 NAG 步数之比的 log2，条件数 20")),
+         above("condition 100", T("log2 of momentum's steps over NAG's, condition 100",
+             "动量与 NAG 步数之比的 log2，条件数 100")),
          above("overshoot", T("how much further momentum overshoots, start at 1", "动量比 NAG 多冲过的距离，起点为 1")),
          below("slow", T("log2 of SGD's steps over NAG's, condition 100", "SGD 与 NAG 步数之比的 log2，条件数 100"), 0.0)),
         erratum=T("That NAG is slow has no source and is wrong here: it is several times as fast as plain descent.",
@@ -242,14 +268,18 @@ def _overshoot(rule: str) -> float:
         "O1",
         T("Batch gradient descent reaches the global minimum of a convex function, and a local one otherwise.",
           "批量梯度下降在凸函数上到达全局最小，否则到达局部最小。"),
-        T("Needs lr < 2/L; Lee et al. 2016: strict saddles are avoided from almost every start.", "前提是 lr < 2/L；Lee 等 2016：从几乎所有起点都能避开严格鞍点。"),
-        T("Logistic regression with a small L2 term, lr 1/L, 2000 steps: height above the minimum that SciPy finds. (x^2 - 1)^2 + .3 x from "
+        T("Needs lr < 2/L; Lee et al. 2016: strict saddles are avoided from almost every start.", "前提是 lr < 2/L；Lee 等 "
+        "2016：从几乎所有起点都能避开严格鞍点。"),
+        T("Logistic regression with a small L2 term, lr 1/L, 2000 steps: height above the minimum that SciPy finds. (x^2 - "
+        "1)^2 + .3 x from "
           "1.5: distance to the minimum of its own basin. x^2/2 at lr 2.1/L: growth in 100 steps.",
-          "带少量 L2 的逻辑回归，lr = 1/L，2000 步：与 SciPy 求得的最小值之差；(x² - 1)² + 0.3x 从 1.5 出发：到所在盆地最小点的距离；x²/2 在 lr = 2.1/L：100 步内的增长。"),
+          "带少量 L2 的逻辑回归，lr = 1/L，2000 步：与 SciPy 求得的最小值之差；(x² - 1)² + 0.3x 从 1.5 出发：到所在盆地最小点"
+          "的距离；x²/2 在 lr = 2.1/L：100 步内的增长。"),
         (below("convex", T("height above the global minimum, convex", "凸函数：高于全局最小的量"), 1e-8),
          below("basin", T("distance to the minimum of the start's basin", "到起点所在盆地最小点的距离"), 1e-6),
          above("too large", T("log10 growth of the height at lr 2.1/L", "lr = 2.1/L 时高度增长的常用对数"), 1.0)),
-        erratum=T("Not without a condition: above 2/L it diverges on any quadratic, convex or not.", "不能省去条件：学习率超过 2/L 时，在任何二次函数上都会发散。"),
+        erratum=T("Not without a condition: above 2/L it diverges on any quadratic, convex or not.", "不能省去条件：学习率超"
+            "过 2/L 时，在任何二次函数上都会发散。"),
         seeds=1, kind="exact",
     )
 )  # fmt: skip

@@ -40,19 +40,30 @@ def tasks() -> dict[str, Task]:
     }  # fmt: skip
 
 
-NAMES = {"digits": "手写数字", "deep digits": "手写数字（五隐层）", "spirals": "双螺旋", "zipf": "稀疏词", "wine": "葡萄酒", "diabetes": "糖尿病"}
+NAMES = {
+    "digits": "手写数字",
+    "deep digits": "手写数字（五隐层）",
+    "spirals": "双螺旋",
+    "zipf": "稀疏词",
+    "wine": "葡萄酒",
+    "diabetes": "糖尿病",
+}
 
 
 @experiment(
     Claim(
         "O17",
         T("Adam is the best choice overall.", "总体而言 Adam 是最佳选择。"),
-        T("Against: Wilson et al. 2017. For: Choi et al. 2019 (tuned, never worse). Schmidt et al. 2021: it depends on the task.",
+        T("Against: Wilson et al. 2017. For: Choi et al. 2019 (tuned, never worse). Schmidt et al. 2021: it depends on the "
+        "task.",
           "反对：Wilson 等 2017；支持：Choi 等 2019（调参后从不更差）；Schmidt 等 2021：取决于任务。"),
-        T("Six tasks, five rates each for Adam, SGD, momentum and RMSprop. Test accuracy (diabetes: minus test error) of Adam minus the best of the "
+        T("Six tasks, five rates each for Adam, SGD, momentum and RMSprop. Test accuracy (diabetes: minus test error) of "
+        "Adam minus the best of the "
           "three others, the best found on the other set of seeds.",
-          "六个任务，Adam、SGD、动量、RMSprop 各五个学习率。Adam 的测试准确率（糖尿病为负的测试误差）减去其余三者中最好的，后者由另一组种子选出。"),
-        tuple(above(k, T(f"Adam minus the best other, {k}, percentage points", f"Adam 减去其他最佳者，{z}，百分点")) for k, z in NAMES.items()),
+          "六个任务，Adam、SGD、动量、RMSprop 各五个学习率。Adam 的测试准确率（糖尿病为负的测试误差）减去其余三者中最好的，后"
+          "者由另一组种子选出。"),
+        tuple(above(k, T(f"Adam minus the best other, {k}, percentage points", f"Adam 减去其他最佳者，{z}，百分点"))
+              for k, z in NAMES.items()),
         switch=T("the task", "任务"),
     )
 )  # fmt: skip
@@ -86,7 +97,8 @@ KINDS = (("shallow", "2 hidden layers", "2 个隐层", 2, False), ("deep", "6 hi
         T("As O17; normalisation takes much of the difference away.", "同 O17；归一化会消除大部分差别。"),
         T("Digits, MLPs of width 32, five rates each: steps until the mean loss of ten batches is under .2, SGD over Adam.",
           "手写数字，宽度 32 的 MLP，各五个学习率：十个批量的平均损失降到 0.2 以下所需步数，SGD 与 Adam 之比。"),
-        tuple(above(k, T(f"log2 of SGD's steps over Adam's, {en}", f"SGD 与 Adam 步数之比的 log2，{zh}")) for k, en, zh, _, _ in KINDS),
+        tuple(above(k, T(f"log2 of SGD's steps over Adam's, {en}", f"SGD 与 Adam 步数之比的 log2，{zh}"))
+              for k, en, zh, _, _ in KINDS),
         switch=T("depth and normalisation", "深度与归一化"), budget=30.0,
     )
 )  # fmt: skip
@@ -121,13 +133,18 @@ def scaled() -> Task:
         T("RMSprop evens out the coordinates and damps the swing, so that a larger learning rate can be used.",
           "RMSprop 使各坐标均衡、抑制摆动，因而可以用更大的学习率。"),
         T("Tieleman & Hinton 2012.", "Tieleman 与 Hinton 2012。"),
-        T("Linear regression, four features of scales 1 to 1000, full batch, 600 steps, tuned: ratio of the largest to the smallest of the four "
+        T("Linear regression, four features of scales 1 to 1000, full batch, 600 steps, tuned: ratio of the largest to the "
+        "smallest of the four "
           "mean step sizes over the first ten steps, and log10 of the final losses' ratio.",
-          "线性回归，四个特征尺度从 1 到 1000，全批量 600 步，已调参：前十步中四个权重平均步长的最大与最小之比，以及最终损失之比的常用对数。"),
-        (below("ratio", T("log10 of the largest over the smallest step, RMSprop", "最大与最小步长之比的常用对数，RMSprop"), 0.5),
-         control(above("sgd", T("log10 of the largest over the smallest step, SGD", "最大与最小步长之比的常用对数，SGD"), 1.5)),
+          "线性回归，四个特征尺度从 1 到 1000，全批量 600 步，已调参：前十步中四个权重平均步长的最大与最小之比，以及最终损失"
+          "之比的常用对数。"),
+        (below("ratio", T("log10 of the largest over the smallest step, RMSprop", "最大与最小步长之比的常用对数，RMSprop"),
+            0.5),
+         control(above("sgd", T("log10 of the largest over the smallest step, SGD", "最大与最小步长之比的常用对数，SGD"),
+             1.5)),
          above("gain", T("log10 of SGD's final loss over RMSprop's", "SGD 与 RMSprop 最终损失之比的常用对数"))),
-        erratum=T("\"A larger learning rate\" compares numbers of different meaning: RMSprop's rate is a step, SGD's is a step per unit of gradient.",
+        erratum=T("\"A larger learning rate\" compares numbers of different meaning: RMSprop's rate is a step, SGD's is a "
+            "step per unit of gradient.",
                   "“更大的学习率”比较的是含义不同的数：RMSprop 的学习率是步长，SGD 的是单位梯度的步长。"),
     )
 )  # fmt: skip
@@ -176,12 +193,17 @@ def _chase(out: Tensor, y: Tensor) -> Tensor:
         "O33",
         T("Adam overfits early features; its learning rate late in training is too low for new ones.",
           "Adam 会过拟合早期特征；训练后期学习率太低，学不动新特征。"),
-        T("Partly Wilson et al. 2017. Adam itself has no decay; Adagrad has.", "部分见于 Wilson 等 2017。Adam 本身没有衰减，Adagrad 才有。"),
-        T("A quadratic with noisy gradients whose minimum moves by as much as at the start after 1000 steps: steps to come within a tenth of the way, after "
+        T("Partly Wilson et al. 2017. Adam itself has no decay; Adagrad has.", "部分见于 Wilson 等 2017。Adam 本身没有衰减，"
+        "Adagrad 才有。"),
+        T("A quadratic with noisy gradients whose minimum moves by as much as at the start after 1000 steps: steps to come "
+        "within a tenth of the way, after "
           "the move over at the start; lr .1 for Adagrad, .02 for Adam. Control: Adagrad.",
-          "带梯度噪声的二次函数，最小点在 1000 步后再移动与最初同样的距离：移动后与最初走到十分之一以内所需步数之比；Adagrad lr = 0.1，Adam lr = 0.02。对照：Adagrad。"),
-        (above("adam", T("log2 of Adam's steps after the move over those at the start", "Adam 移动后与最初步数之比的 log2"), 1.0),
-         control(above("adagrad", T("log2 of Adagrad's steps after the move over those at the start", "Adagrad 移动后与最初步数之比的 log2"), 1.0))),
+          "带梯度噪声的二次函数，最小点在 1000 步后再移动与最初同样的距离：移动后与最初走到十分之一以内所需步数之比；Adagrad "
+          "lr = 0.1，Adam lr = 0.02。对照：Adagrad。"),
+        (above("adam", T("log2 of Adam's steps after the move over those at the start", "Adam 移动后与最初步数之比的 log2"),
+            1.0),
+         control(above("adagrad", T("log2 of Adagrad's steps after the move over those at the start",
+             "Adagrad 移动后与最初步数之比的 log2"), 1.0))),
         erratum=T("The late rate that is too low is Adagrad's. Adam forgets old gradients within 1/(1 - b2) steps.",
                   "后期学习率过低的是 Adagrad；Adam 在约 1/(1 - b2) 步内就会忘掉旧梯度。"),
     )
@@ -197,7 +219,14 @@ def o33(plan: Plan) -> Outcome:
     rows = torch.arange(n)[:, None] * steps
     settings: tuple[tuple[str, dict[str, Any]], ...] = (("adam", {"lr": 0.02}), ("adagrad", {"lr": 0.1}))
     for rule, given in settings:
-        made = Lanes(_Chaser, lanes_of(rule, seed=list(plan.seeds), **given), loss=_chase, example=(x[:1], y[:1]), dtype=torch.float64, chunk=ALL)
+        made = Lanes(
+            _Chaser,
+            lanes_of(rule, seed=list(plan.seeds), **given),
+            loss=_chase,
+            example=(x[:1], y[:1]),
+            dtype=torch.float64,
+            chunk=ALL,
+        )
         path = []
         for t in range(0, steps, 10):
             made.epoch(x, y, [rows + u for u in range(t, t + 10)])

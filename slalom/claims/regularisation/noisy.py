@@ -21,9 +21,11 @@ from slalom.engines.lanes import Lane, lanes_of
 from slalom.nets import Augment, Noise, Shift, mlp
 from slalom.optim import L1, L2
 
-SETUP = T("200 digits, a fifth of the labels random, MLP 64-64-10, Adam lr .003, batch 20, 600 steps; strength chosen on noisy validation labels by "
+SETUP = T("200 digits, a fifth of the labels random, MLP 64-64-10, Adam lr .003, batch 20, 600 steps; strength chosen on "
+    "noisy validation labels by "
           "the other set of seeds; clean test accuracy, paired with no regularisation.",
-          "200 个手写数字，五分之一标签随机，MLP 64-64-10，Adam lr = 0.003，批量 20，600 步；强度由另一组种子按带噪验证标签选出；干净测试准确率与不加正则时配对比较。")  # fmt: skip
+          "200 个手写数字，五分之一标签随机，MLP 64-64-10，Adam lr = 0.003，批量 20，600 步；强度由另一组种子按带噪验证标签选"
+          "出；干净测试准确率与不加正则时配对比较。")  # fmt: skip
 LR, STEPS = 3e-3, 600
 
 
@@ -59,7 +61,8 @@ def points(key: str, en: str, zh: str) -> Any:
 
 @experiment(
     Claim(
-        "R5", T("Dropout reduces overfitting.", "Dropout 能减轻过拟合。"), T("Srivastava et al. 2014.", "Srivastava 等 2014。"), SETUP,
+        "R5", T("Dropout reduces overfitting.", "Dropout 能减轻过拟合。"), T("Srivastava et al. 2014.",
+        "Srivastava 等 2014。"), SETUP,
         (points("dropout", "dropout .2 or .5", "dropout 0.2 或 0.5"),), prototype="holds",
     )
 )  # fmt: skip
@@ -73,7 +76,8 @@ def r5(plan: Plan) -> Outcome:
         "R6", T("L2 and L1 penalties reduce overfitting.", "L2 和 L1 惩罚能减轻过拟合。"),
         T("Hoerl & Kennard 1970; Tibshirani 1996.", "Hoerl 与 Kennard 1970；Tibshirani 1996。"), SETUP,
         (points("L2", "L2", "L2"), points("L1", "L1, proximal", "L1（近端）")), prototype="holds",
-        erratum=T("Weight decay equals L2 in the loss for plain SGD only, and never L1.", "权重衰减只对普通 SGD 等价于损失中的 L2，与 L1 从不等价。"),
+        erratum=T("Weight decay equals L2 in the loss for plain SGD only, and never L1.", "权重衰减只对普通 SGD 等价于损失中"
+            "的 L2，与 L1 从不等价。"),
     )
 )  # fmt: skip
 def r6(plan: Plan) -> Outcome:
@@ -85,7 +89,8 @@ def r6(plan: Plan) -> Outcome:
 @experiment(
     Claim(
         "R7", T("Early stopping reduces overfitting.", "早停能减轻过拟合。"), T("Prechelt 1998.", "Prechelt 1998。"),
-        T(SETUP.en + " 40 of the 200 samples are held out to stop by, patience 5 epochs.", SETUP.zh + "从 200 个样本中留出 40 个用于早停，耐心为 5 轮。"),
+        T(SETUP.en + " 40 of the 200 samples are held out to stop by, patience 5 epochs.", SETUP.zh + "从 200 个样本中留出 "
+        "40 个用于早停，耐心为 5 轮。"),
         (points("stopping", "early stopping", "早停"),), prototype="holds",
     )
 )  # fmt: skip
@@ -112,10 +117,13 @@ def wrapped(x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, T
 @experiment(
     Claim(
         "R8", T("More data and augmentation reduce overfitting.", "更多数据和数据增强能减轻过拟合。"),
-        T("Common ground; an augmentation helps where the label does not change under it.", "公认；只有当变换不改变标签时，增强才有用。"), SETUP,
+        T("Common ground; an augmentation helps where the label does not change under it.", "公认；只有当变换不改变标签时，增"
+        "强才有用。"), SETUP,
         (points("data", "three times the data", "三倍数据"), points("noise", "Gaussian noise .3", "高斯噪声 0.3"),
-         points("shift", "shifts by 1 pixel, padded", "平移 1 像素，补零"), points("wrapped", "shifts by up to 2 pixels, wrapped round", "平移至多 2 像素，首尾相接")),
-        switch=T("whether the task is invariant to the transformation", "任务对该变换是否不变"), prototype="depends", budget=30.0,
+         points("shift", "shifts by 1 pixel, padded", "平移 1 像素，补零"), points("wrapped", "shifts by up to 2 pixels, "
+             "wrapped round", "平移至多 2 像素，首尾相接")),
+        switch=T("whether the task is invariant to the transformation", "任务对该变换是否不变"), prototype="depends", budget=
+            30.0,
     )
 )  # fmt: skip
 def r8(plan: Plan) -> Outcome:
@@ -129,7 +137,8 @@ def r8(plan: Plan) -> Outcome:
     Claim(
         "R9", T("A smaller network reduces overfitting.", "更小的网络能减轻过拟合。"),
         T("Classical; against it: double descent (Belkin et al. 2019).", "传统观点；反例：双下降（Belkin 等 2019）。"), SETUP,
-        (points("width 12", "width 12 for 64", "宽度 12 代替 64"), points("width 24", "width 24 for 64", "宽度 24 代替 64")), prototype="fails",
+        (points("width 12", "width 12 for 64", "宽度 12 代替 64"), points("width 24", "width 24 for 64", "宽度 24 代替 64")),
+            prototype="fails",
     )
 )  # fmt: skip
 def r9(plan: Plan) -> Outcome:
@@ -138,7 +147,8 @@ def r9(plan: Plan) -> Outcome:
 
 @experiment(
     Claim(
-        "R11", T("Batch normalisation regularises.", "批归一化有正则化作用。"), T("Luo et al. 2019: mildly.", "Luo 等 2019：作用轻微。"), SETUP,
+        "R11", T("Batch normalisation regularises.", "批归一化有正则化作用。"), T("Luo et al. 2019: mildly.",
+        "Luo 等 2019：作用轻微。"), SETUP,
         (points("bn", "BN, batch 20", "BN，批量 20"), points("bn 50", "BN, batch 50", "BN，批量 50")), prototype="fails",
     )
 )  # fmt: skip
@@ -152,13 +162,19 @@ def r11(plan: Plan) -> Outcome:
 @experiment(
     Claim(
         "R4", T("Weight decay spares biases, since they do not overfit.", "权重衰减不作用于偏置，因为偏置不会过拟合。"),
-        T("He et al. 2019 (tricks). torch decays them unless told otherwise (pytorch#2639, #1402).", "He 等 2019（技巧）。torch 默认会衰减偏置（pytorch#2639、#1402）。"),
-        T("Noisy digits with AdamW, decay 3, on everything and on weights alone: test accuracy. Then ridge on targets lifted by 5: test error of the "
+        T("He et al. 2019 (tricks). torch decays them unless told otherwise (pytorch#2639, #1402).", "He 等 2019（技巧）。"
+        "torch 默认会衰减偏置（pytorch#2639、#1402）。"),
+        T("Noisy digits with AdamW, decay 3, on everything and on weights alone: test accuracy. Then ridge on targets lifted "
+        "by 5: test error of the "
           "decayed bias over the spared one.",
-          "带噪手写数字，AdamW 衰减 3，作用于全部参数或仅作用于权重：测试准确率；再在整体抬高 5 的目标上做岭回归：偏置被衰减与不被衰减的测试误差之比。"),
-        (within("digits", T("accuracy gained by sparing biases, noisy digits, percentage points", "带噪手写数字上不衰减偏置的准确率提高，百分点"), 1.0),
-         above("offset", T("log10 of the test error with a decayed bias over a spared one, lifted targets", "抬高目标上偏置被衰减与不被衰减的测试误差之比的常用对数"), 0.3)),
-        erratum=T("Biases can be harmed by decay where targets are far from 0; on centred tasks it makes no difference to speak of.",
+          "带噪手写数字，AdamW 衰减 3，作用于全部参数或仅作用于权重：测试准确率；再在整体抬高 5 的目标上做岭回归：偏置被衰减"
+          "与不被衰减的测试误差之比。"),
+        (within("digits", T("accuracy gained by sparing biases, noisy digits, percentage points", "带噪手写数字上不衰减偏置的"
+            "准确率提高，百分点"), 1.0),
+         above("offset", T("log10 of the test error with a decayed bias over a spared one, lifted targets",
+             "抬高目标上偏置被衰减与不被衰减的测试误差之比的常用对数"), 0.3)),
+        erratum=T("Biases can be harmed by decay where targets are far from 0; on centred tasks it makes no difference to "
+            "speak of.",
                   "当目标远离 0 时衰减偏置会带来损害；在居中的任务上几乎没有差别。"),
     )
 )  # fmt: skip
