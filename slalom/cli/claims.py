@@ -28,7 +28,7 @@ def listed(
     run: RunOption = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a claim.")] = False,
 ) -> None:
-    """List the claims with their last verdicts; `run` tests some or all of them here, `show` explains one, `book` writes it all."""
+    """List the claims with their last verdicts; `run` tests them here, `show` explains one, `book` writes them all."""
     if context.invoked_subcommand is not None:
         return
     from slalom.terminal import claims as shown
@@ -79,12 +79,13 @@ def run(
 
 @claims.command()
 def book(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where claims.md, claims.zh-CN.md, claims.html and pictures go.")
-    ] = Path("docs"),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where claims.md, claims.zh-CN.md and pictures go.")] = Path(
+        "docs"
+    ),
     run: RunOption = None,
+    page: Annotated[bool, typer.Option("--page", help="Write claims.html and claims.zh-CN.html too: one file each.")] = False,
 ) -> None:
     """Write the book from a run, in English and Simplified Chinese."""
     from slalom.terminal import claims as shown
 
-    shown.write_book(directory, run)
+    shown.write_book(directory, run, page)

@@ -116,9 +116,9 @@ def _end(done: Run, where: Path) -> None:
     say(f"saved in {where}; the book of it: slalom claims book DIR --run {where}")
 
 
-def write_book(directory: Path, path: Path | None) -> None:
+def write_book(directory: Path, path: Path | None, with_page: bool) -> None:
     """The book's files."""
     from slalom.report.claims import write_book as write
 
-    for made in write(load_run(path), directory):
+    for made in write(load_run(path), directory, with_page=with_page):
         say(str(made))

@@ -112,7 +112,7 @@ def o4(plan: Plan) -> Outcome:
     levels = (0.0, 1.0, 3.0, 5.0)
     shares = {s: share_deep(plan, s, 0.05) for s in levels}
     effects = {
-        "slope": tuple(variance_slope(each, s) for s in plan.seeds), "none": shares[0.0], "noise 1": shares[1.0], 
+        "slope": tuple(variance_slope(each, s) for s in plan.seeds), "none": shares[0.0], "noise 1": shares[1.0],
         "noise 5": shares[5.0],
     }  # fmt: skip
     curve = {"share in the deep well": tuple(float(np.mean(v)) for v in shares.values())}
