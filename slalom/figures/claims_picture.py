@@ -74,6 +74,7 @@ def _row(c: Criterion, i: Interval, y: float, colour: str) -> list[str]:
 def draw_lines(lines: Lines, language: Language) -> str:
     """The curves, with first, last and extreme values on the axes."""
     width, height, left, bottom, top = 480, 240, 62, 36, 24
+    beside = 130  # for the names of the curves
     k = 0 if language == "en" else 1
     xs = [math.log10(v) if lines.log_x else v for v in lines.x]
     shown = {n: [_log(v) if lines.log_y else v for v in values] for n, values in lines.series.items()}
@@ -83,25 +84,25 @@ def draw_lines(lines: Lines, language: Language) -> str:
     span = (xs[-1] - xs[0]) or 1.0
 
     def point(x: float, y: float) -> tuple[float, float]:
-        right = left + (width - left - 16) * (x - xs[0]) / span
+        right = left + (width - left - beside) * (x - xs[0]) / span
         return right, top + (height - top - bottom) * (1 - (y - low + pad) / (high - low + 2 * pad))
 
     body = [
-        f'<rect x="{left}" y="{top}" width="{width - left - 16}" height="{height - top - bottom}" fill="none" stroke="#d1d5db"/>'
+        f'<rect x="{left}" y="{top}" width="{width - left - beside}" height="{height - top - bottom}" fill="none" stroke="#d1d5db"/>'
     ]
     for value in (low, high):
         _, y = point(xs[0], value)
         body.append(_text(left - 6, y + 4, _tick(value, lines.log_y), "end", "#6b7280"))
     for x, anchor in ((xs[0], "start"), (xs[-1], "end")):
         body.append(_text(point(x, low)[0], height - bottom + 14, _tick(x, lines.log_x), anchor, "#6b7280"))
-    body.append(_text(left + (width - left) / 2, height - 6, lines.x_label[k], "middle"))
+    body.append(_text(left + (width - left - beside) / 2, height - 6, lines.x_label[k], "middle"))
     body.append(_text(4, 14, lines.y_label[k]))
     for n, (name, values) in enumerate(shown.items()):
         colour = COLOURS[n % len(COLOURS)]
         points = [point(x, v) for x, v in zip(xs, values, strict=True) if math.isfinite(v)]
         path = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
         body.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
-        body.append(_text(width - 20, top + 14 + 14 * n, name, "end", colour))
+        body.append(_text(width - beside + 8, top + 12 + 15 * n, name, "start", colour))
     return _svg(width, height, body)
 
 

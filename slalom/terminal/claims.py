@@ -39,8 +39,8 @@ def show_list(path: Path | None, *, as_json: bool) -> None:
         return
     out, table = console(), plain_table("claim", "verdict", "as it is told")
     for name, (claim, _) in known.items():
-        kind = results[name].verdict.kind if name in results else "-"
-        table.add_row(name, Text(kind, STYLES.get(kind, "")), Text(claim.sentence.en))
+        said = results[name].verdict.kind if name in results else "-"
+        table.add_row(name, Text(said, STYLES.get(said, "")), Text(claim.sentence.en))
     out.print(table)
     if run is not None:
         where = f"{run.environment['processor']}, {run.environment['cores']} cores"

@@ -34,7 +34,7 @@ def a1(plan: Plan) -> Outcome:
     torch.manual_seed(0)
     deep = nn.Sequential(*(nn.Linear(8, 8) for _ in range(6))).double()
     folded = nets.fold_linear(deep, torch.randn(64, 8, dtype=torch.float64))
-    effects = {"folded": (folded.largest_difference,)}
+    effects: dict[str, tuple[float, ...]] = {"folded": (folded.largest_difference,)}
     for act in ("identity", "relu"):
         effects[act] = told(100 * sweep(spirals(act=act, steps=400), "adam", [0.01], plan).accuracy[0])
     return Outcome(effects)

@@ -62,7 +62,8 @@ class _Shifted(nn.Module):
         self.act, self.by = nets.activation(act), by
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(x) + self.by
+        out: Tensor = self.act(x) + self.by
+        return out
 
 
 def shifted(act: str, by: float) -> Callable[[], nn.Module]:

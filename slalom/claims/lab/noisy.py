@@ -87,7 +87,7 @@ def train_noisy(
                 lanes.epoch(bx, by, [at[:, None] * part.shape[1] + torch.arange(part.shape[1])])
                 step += 1
         if watch is not None and not watch.stopped:
-            out = lanes.predict(x[:, kept:].flatten(0, 1)).unflatten(1, (n, held))[torch.arange(len(many)), at]
+            out = lanes.predict(x[:, kept:].flatten(0, 1)).reshape(len(many), n, held, -1)[torch.arange(len(many)), at]
             losses = nn.functional.cross_entropy(out.flatten(0, 1), y[at, kept:].flatten(), reduction="none")
             watch.step_lanes(losses.view(-1, held).mean(1).tolist(), lanes)
     return _measured(lanes, watch, x, y, at, (len(settings), n))
@@ -96,7 +96,7 @@ def train_noisy(
 def _measured(lanes: Lanes, watch: EarlyStopping | None, x: Tensor, y: Tensor, at: Tensor, shape: tuple[int, int]) -> NoisyRun:
     _, val, test = parts()
     found: dict[str, Any] = {"test": lanes.evaluate(*test, [right])[0], "val": lanes.evaluate(*val, [right])[0]}
-    out = lanes.predict(x.flatten(0, 1)).unflatten(1, x.shape[:2])[torch.arange(len(lanes)), at]
+    out = lanes.predict(x.flatten(0, 1)).reshape(len(lanes), *x.shape[:2], -1)[torch.arange(len(lanes)), at]
     found["train"] = (out.argmax(-1) == y[at]).double().mean(1).numpy()
     if watch is not None:  # a stopped lane is judged with its best weights
         for i in range(len(lanes)):
@@ -106,4 +106,5 @@ def _measured(lanes: Lanes, watch: EarlyStopping | None, x: Tensor, y: Tensor, a
             net.eval()
             with torch.no_grad():
                 found["test"][i], found["val"][i] = float(right(net(test[0]), test[1])), float(right(net(val[0]), val[1]))
-    return NoisyRun(*(np.nan_to_num(np.asarray(found[k])).reshape(shape) for k in ("test", "val", "train")), lanes)
+    made = {k: np.nan_to_num(np.asarray(found[k])).reshape(shape) for k in ("test", "val", "train")}
+    return NoisyRun(**made, lanes=lanes)

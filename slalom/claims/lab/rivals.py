@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ GRIDS = {
 def rivals(plan: Plan) -> dict[str, Sweep]:
     """Every method at nine rates over four decades, with every seed."""
     task = digits()
-    settings = {"rmsprop": {"alpha": 0.9}}
+    settings: dict[str, dict[str, Any]] = {"rmsprop": {"alpha": 0.9}}
     return {name: sweep(task, name, lrs, plan, **settings.get(name, {})) for name, lrs in GRIDS.items()}
 
 

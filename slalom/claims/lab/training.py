@@ -65,7 +65,7 @@ def batches(n: int, batch: int, steps: int, seeds: Sequence[int]) -> list[Tensor
         made: list[Tensor] = []
         for epoch in range(math.ceil(steps / each)):
             g = torch.Generator().manual_seed(7919 * seed + epoch)
-            made += list(torch.randperm(n, generator=g)[: each * batch].split(min(batch, n)))
+            made += list(torch.split(torch.randperm(n, generator=g)[: each * batch], min(batch, n)))
         own[seed] = made
     return [torch.stack([own[s][t] for s in seeds]) for t in range(steps)]
 

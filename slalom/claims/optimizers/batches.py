@@ -206,7 +206,7 @@ def _heights(plan: Plan, noise: float, lrs: tuple[float, ...], mu: float, steps:
     rows = list(range(n)) * len(lrs)
     curve, _ = noisy_heights(_valley, [1.0, 1.0], many, bumps, rows)
     curve = np.where(np.isfinite(curve), np.abs(curve), 1e6)
-    return curve[-30:].mean(0).reshape(len(lrs), n)
+    return np.asarray(curve[-30:].mean(0).reshape(len(lrs), n))
 
 
 def _valley(p: Tensor) -> Tensor:

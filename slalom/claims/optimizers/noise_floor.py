@@ -39,7 +39,7 @@ def problem() -> tuple[Tensor, Tensor, float]:
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     return x, y, float(objective(net, x, y).detach())
 
 

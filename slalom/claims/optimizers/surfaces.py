@@ -24,6 +24,7 @@ METHODS: dict[str, tuple[str, dict[str, Any], float]] = {  # name -> rule, setti
     "rmsprop": ("rmsprop", {}, 0.1), "adadelta": ("adadelta", {}, 1.0), "adam": ("adam", {}, 0.1),
 }  # fmt: skip
 STEPS = 600
+Grids = Mapping[str, tuple[str, Sequence[float], dict[str, Any]]]
 
 
 def saddle(p: Tensor) -> Tensor:
@@ -46,7 +47,7 @@ def tuned_steps(
     surface: Surface,
     start: Sequence[float],
     level: float,
-    methods: Mapping[str, tuple[str, Sequence[float], dict[str, Any]]],
+    methods: Grids,
     steps: int = STEPS,
 ) -> tuple[dict[str, float], list[str]]:
     """Fewest steps to `level` over each method's rates, and flags for edges; never: `steps + 1`."""
@@ -114,7 +115,7 @@ def _off(name: str, where: str, zh: str) -> Any:
                 for where, zh in (("axis", "对齐坐标轴"), ("rotated", "旋转 45 度")) for name in ("adagrad", "rmsprop")),
         erratum=T("The picture shows the alignment of the surface, not the merit of the method: turned by 45 degrees, it "
             "tells the opposite.",
-                  "那张图展示的是曲面与坐标轴对齐，而不是方法的优劣：旋转 45 度后，结论恰好相反。"),
+                  "那张图展示的是曲面与坐标轴对齐，而不是方法的优劣：旋转 45 度后，Adagrad 和 Adadelta 比 SGD 还慢，RMSprop 也失去大部分优势。"),
         switch=T("rotation of the axes", "坐标轴的旋转"),
         prototype="depends", seeds=1,
     )
@@ -128,7 +129,7 @@ def o13(plan: Plan) -> Outcome:
         for name in ("sgd", "rmsprop"):
             series[f"{name}, {where}"] = tuple(max(float(v), -1.5) for v in curves[name][:160:2])
         surface, start = turned(valley(100.0), [1.0, 1.0], degrees)
-        grids = {
+        grids: Grids = {
             "momentum": ("momentum", decades(0.03, 3, 4), {}), "adagrad": ("adagrad", decades(0.03, 30, 4), {}),
             "rmsprop": ("rmsprop", decades(1e-3, 3.2, 4), {}),
         }  # fmt: skip
@@ -200,7 +201,7 @@ def o9(plan: Plan) -> Outcome:
         level = 1e-5 * float(surface(torch.tensor(start, dtype=torch.float64)))
         lrs = [0.1, 0.3, 0.7, 1.2, 1.6, 1.9, 1.99, 3.0, 3.4, 3.7, 3.79]
         slow, fast = {"momentum": 0.9}, {"momentum": 0.95}
-        grids = {"sgd": ("sgd", lrs, {}), "mu .9": ("momentum", lrs, slow), "mu .95": ("momentum", lrs, fast)}
+        grids: Grids = {"sgd": ("sgd", lrs, {}), "mu .9": ("momentum", lrs, slow), "mu .95": ("momentum", lrs, fast)}
         best, edges = tuned_steps(surface, start, level, grids, 1500)
         effects[where] = (_log2(best["sgd"], min(best["mu .9"], best["mu .95"])),)
         flags += [f"{where}: {e}" for e in edges]
@@ -240,7 +241,7 @@ def o11(plan: Plan) -> Outcome:
     effects["beale"], flags = (_log2(best["momentum"], best["nag"]),), [f"Beale: {e}" for e in edges]
     for condition in (20.0, 100.0):
         lrs = decades(0.02, 3.6, 6)
-        grids = {"momentum": ("momentum", lrs, {}), "nag": ("nag", lrs, {}), "sgd": ("sgd", lrs, {})}
+        grids: Grids = {"momentum": ("momentum", lrs, {}), "nag": ("nag", lrs, {}), "sgd": ("sgd", lrs, {})}
         best, edges = tuned_steps(valley(condition), [1.0, 1.0], 1e-4 * 0.5 * (1 + 1 / condition), grids, 800)
         effects[f"condition {condition:g}"] = (_log2(best["momentum"], best["nag"]),)
         flags += [f"condition {condition:g}: {e}" for e in edges]

@@ -12,7 +12,7 @@ from slalom.claims.claim import Claim, Plan
 from slalom.claims.criteria import above, below, control
 from slalom.claims.lab.points import ALL
 from slalom.claims.lab.tasks import digits, spirals
-from slalom.claims.lab.training import Task, decades, steps_to, sweep, told
+from slalom.claims.lab.training import WORST, Task, decades, steps_to, sweep, told
 from slalom.claims.outcome import Outcome
 from slalom.claims.registry import experiment
 from slalom.claims.words import T
@@ -74,8 +74,9 @@ def o17(plan: Plan) -> Outcome:
         sign = 1 if task.y.is_floating_point() else -1
         judged = {}
         for rule, lrs in GRIDS.items():
-            found = sweep(task, rule, lrs, plan, **({"alpha": 0.9} if rule == "rmsprop" else {}))
-            merit = sign * np.where(found.loss < 1e3, found.accuracy, -sign * 1e3 * (sign == 1) or 0.0)
+            given: dict[str, Any] = {"alpha": 0.9} if rule == "rmsprop" else {}
+            found = sweep(task, rule, lrs, plan, **given)
+            merit = sign * np.where(found.loss < WORST, found.accuracy, WORST if sign == 1 else 0.0)
             judged[rule] = -100 * found.at_best(merit, merit)
             flags += [f"{name}, {f}" for f in found.edge(rule, merit)]
         others = [v for k, v in judged.items() if k != "adam"]

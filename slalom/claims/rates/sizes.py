@@ -65,7 +65,7 @@ def l1(plan: Plan) -> Outcome:
 def l2(plan: Plan) -> Outcome:
     def at(lr: float, steps: int) -> np.ndarray:
         found = train_noisy(plan, [lambda s: lanes_of("sgd", lr=lr, seed=s)[0]], steps)
-        return 100 * found.test[0]
+        return np.asarray(100 * found.test[0])
 
     small, large, short = at(0.05, 1000), at(0.5, 1000), at(0.5, 100)
     return Outcome({"equal steps": told(large - small), "equal lr x steps": told(short - small)})

@@ -52,7 +52,8 @@ def network(width: int = 64, dropout: float = 0.0, norm: bool = False) -> Callab
 
 def best_of(runs: list[NoisyRun]) -> NoisyRun:
     """Runs of different networks as settings of one."""
-    return NoisyRun(*(np.concatenate([getattr(r, k) for r in runs]) for k in ("test", "val", "train")))
+    test, val, train = (np.concatenate([getattr(r, k) for r in runs]) for k in ("test", "val", "train"))
+    return NoisyRun(test, val, train)
 
 
 def points(key: str, en: str, zh: str) -> Any:
@@ -211,7 +212,7 @@ def _spared(plan: Plan) -> np.ndarray:
         each = TRAIN // BATCH
         for epoch in range(STEPS // each):
             order = torch.randperm(TRAIN, generator=torch.Generator().manual_seed(1000 * seed + epoch))
-            for rows in order.split(BATCH):
+            for rows in torch.split(order, BATCH):
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(net(x[rows]), y[rows]).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()

@@ -173,7 +173,7 @@ def h3(plan: Plan) -> Outcome:
     lanes = train_noisy(plan, settings, 100).lanes
     assert lanes is not None
     _, (x, y), _ = parts()
-    correct = (lanes.predict(x).argmax(-1) == y).double().unflatten(0, (CONFIGURATIONS, len(plan.seeds)))
+    correct = (lanes.predict(x).argmax(-1) == y).double().reshape(CONFIGURATIONS, len(plan.seeds), -1)
     small, fresh = correct[..., :50].mean(-1), correct[..., 50:].mean(-1)
     best = small.argmax(0)
     gap = [100 * float(small[k, s] - fresh[k, s]) for s, k in enumerate(best.tolist())]
