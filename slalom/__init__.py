@@ -13,7 +13,7 @@ from slalom.race import hooks as _hooks
 from slalom.race import load, race, resume
 
 if TYPE_CHECKING:
-    from slalom import claims, data, doctor, nets, optim, report, rules, schedules, testing
+    from slalom import claims, data, doctor, landscape, nets, optim, report, rules, schedules, testing
     from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
     from slalom.race.learning_curve import learning_curve
     from slalom.race.range import range_test
@@ -28,6 +28,7 @@ __all__ = [
     "claims",
     "data",
     "doctor",
+    "landscape",
     "lanes_of",
     "learning_curve",
     "load",
@@ -47,7 +48,7 @@ _HOMES = {  # public names that are loaded when first used, and the module that 
     "learning_curve": "slalom.race.learning_curve",
     "range_test": "slalom.race.range",
 }
-_ROOMS = ("claims", "data", "doctor", "nets", "optim", "report", "rules", "schedules", "testing")
+_ROOMS = ("claims", "data", "doctor", "landscape", "nets", "optim", "report", "rules", "schedules", "testing")
 
 
 def __getattr__(name: str) -> Any:
@@ -70,4 +71,14 @@ def _write_report(result: Any, path: Any) -> None:
     write_report(result, path)
 
 
+def _draw(how: str) -> Any:
+    def draw(record: Any, *args: Any, **options: Any) -> Any:
+        from slalom.figures import pictures
+
+        return getattr(pictures, how)(record, *args, **options)
+
+    return draw
+
+
 _hooks.report = _write_report
+_hooks.plot, _hooks.save, _hooks.png = _draw("plot"), _draw("save"), _draw("png")

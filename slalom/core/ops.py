@@ -28,6 +28,21 @@ def exp(x: Value) -> Value:
     return torch.exp(x) if _is_tensor(x) else np.exp(x)
 
 
+def log(x: Value) -> Value:
+    """Natural logarithm; a word of surfaces (`slalom.landscape`), which the printers of rules do not speak."""
+    return torch.log(x) if _is_tensor(x) else np.log(x)
+
+
+def cos(x: Value) -> Value:
+    """Cosine; a word of surfaces."""
+    return torch.cos(x) if _is_tensor(x) else np.cos(x)
+
+
+def sin(x: Value) -> Value:
+    """Sine; a word of surfaces."""
+    return torch.sin(x) if _is_tensor(x) else np.sin(x)
+
+
 def absolute(x: Value) -> Value:
     """Absolute value."""
     return torch.abs(x) if _is_tensor(x) else np.abs(x)

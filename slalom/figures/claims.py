@@ -18,7 +18,8 @@ WORDS = {
     "erratum", "勘误"),
     "note": T("note", "备注"), "what": T("effect", "效应"), "figure": T("mean [95 % interval]", "均值 [95% 区间]"), "asked": T(
     "asked", "要求"),
-    "seeds": T("seeds", "随机种子"), "flag": T("flag", "提示"), "verdict": T("verdict", "结论"), "exact": T("nothing is random", "无随机因素"),
+    "seeds": T("seeds", "随机种子"), "flag": T("flag", "提示"), "verdict": T("verdict", "结论"),
+    "exact": T("nothing is random", "无随机因素"),
     "seeds needed": T("it would take about {n} seeds in each set", "每组大约需要 {n} 个种子"),
     "many": T("more seeds than 1000 a set would not be likely to decide it", "每组即使 1000 个种子也未必能定论"),
     "flips": T("two sets of seeds say {a} and {b}, together {c}", "两组种子分别得出“{a}”与“{b}”，合并为“{c}”"),

@@ -87,9 +87,8 @@ def draw_lines(lines: Lines, language: Language) -> str:
         right = left + (width - left - beside) * (x - xs[0]) / span
         return right, top + (height - top - bottom) * (1 - (y - low + pad) / (high - low + 2 * pad))
 
-    body = [
-        f'<rect x="{left}" y="{top}" width="{width - left - beside}" height="{height - top - bottom}" fill="none" stroke="#d1d5db"/>'
-    ]
+    frame = f'x="{left}" y="{top}" width="{width - left - beside}" height="{height - top - bottom}"'
+    body = [f'<rect {frame} fill="none" stroke="#d1d5db"/>']
     for value in (low, high):
         _, y = point(xs[0], value)
         body.append(_text(left - 6, y + 4, _tick(value, lines.log_y), "end", "#6b7280"))

@@ -49,7 +49,7 @@ class Plan(BaseModel):
     order: Literal["seed", "shared", "own"] = "seed"
     clip: float | None = Field(default=None, gt=0)
     dtype: Literal["float32", "float64"] = "float32"
-    mechanism: Literal["auto", "stacked", "traced", "vmap", "solo"] = "auto"
+    mechanism: Literal["auto", "native", "stacked", "traced", "vmap", "solo"] = "auto"
     widen: bool = True
     threads: int = Field(ge=1)
     heat_lanes: int = Field(default=1024, ge=1)  # lanes that are trained at a time, by memory

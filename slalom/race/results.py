@@ -25,7 +25,7 @@ class LaneResult:
     retired_step: int | None = None
     last_finite_step: int | None = None
     reason: str = ""
-    mechanism: str = ""  # how the lane was run: "stacked", "traced", "vmap", "solo"
+    mechanism: str = ""  # how the lane was run: "native", "stacked", "traced", "vmap", "solo"
     hypers: Mapping[str, Any] = field(default_factory=dict)
 
 

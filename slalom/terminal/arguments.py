@@ -103,6 +103,29 @@ def learning_rates(texts: Sequence[str]) -> list[float] | dict[str, list[float]]
     return named
 
 
+def rate_or_band(texts: Sequence[str]) -> float | list[float] | dict[str, list[float]] | None:
+    """As `learning_rates`, a single rate for every rule as itself.
+
+    >>> rate_or_band([".1"]), rate_or_band([".1,.01"])
+    (0.1, [0.1, 0.01])
+    """
+    found = learning_rates(texts)
+    return found[0] if isinstance(found, list) and len(found) == 1 else found
+
+
+def point(text: str) -> tuple[float, float]:
+    """Two numbers with a comma between them.
+
+    >>> point("-1, 1e-3")
+    (-1.0, 0.001)
+    """
+    try:
+        x, y = map(float, split(text))
+    except ValueError:
+        raise ValueError(f"a point is two numbers, such as -1,0.5; got {text!r}") from None
+    return x, y
+
+
 def seeds(text: str) -> int | list[int]:
     """How many (`3`), or which (`0,1,2`; one alone is written `7,`).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 # Bits of a braille cell's dots: [column][row from the top].
-_DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 
 
 def columns(width: int, *, braille: bool) -> int:
@@ -32,7 +32,7 @@ def curve(values: Sequence[float], top: float, height: int, *, braille: bool = T
         # A jump is drawn as a line that starts beside the dot before it.
         begin, end = (previous + 1, y) if previous < y else (y, previous - 1) if previous > y else (y, y)
         for row in range(min(begin, end), max(begin, end) + 1):
-            cells[row // down][x // across] |= _DOTS[x % across][row % down] if braille else 1
+            cells[row // down][x // across] |= DOTS[x % across][row % down] if braille else 1
     return ["".join(chr(0x2800 + c) if braille else " *"[c] for c in line) for line in cells]
 
 

@@ -95,8 +95,10 @@ def o14(plan: Plan) -> Outcome:
           "frequencies minus density .3; for Adam as it is (b2 = .999), and for Adam with RMSprop's memory (b2 = .9, corrected).",
           "同 O14，学习率线性降到 0：RMSprop（gamma 0.9，各文所用）与 Adam 超额损失之比的 log2，Zipf 频率减密度 0.3；Adam 分别取原样"
           "（b2 = 0.999）与 RMSprop 的记忆长度（b2 = 0.9，有校正）。"),
-        (above("b2 .999", T("RMSprop .9 over Adam .999, Zipf minus dense, log2", "RMSprop 0.9 / Adam 0.999，Zipf 减密集，log2")),
-         above("b2 .9", T("RMSprop .9 over Adam .9, Zipf minus dense, log2", "RMSprop 0.9 / Adam 0.9，Zipf 减密集，log2"), 0.3)),
+        (above("b2 .999", T("RMSprop .9 over Adam .999, Zipf minus dense, log2",
+                             "RMSprop 0.9 / Adam 0.999，Zipf 减密集，log2")),
+         above("b2 .9", T("RMSprop .9 over Adam .9, Zipf minus dense, log2",
+                           "RMSprop 0.9 / Adam 0.9，Zipf 减密集，log2"), 0.3)),
         erratum=T("It is not the bias correction: given RMSprop's short memory, Adam loses the lead, correction and all.",
                   "原因不是偏差校正：把 Adam 的记忆缩短到与 RMSprop 相同，即使有校正也失去优势。"),
         switch=T("the memory of the second moment (b2)", "二阶矩的记忆长度（b2）"),

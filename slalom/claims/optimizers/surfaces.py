@@ -113,9 +113,10 @@ def _off(name: str, where: str, zh: str) -> Any:
                       T(f"{name}, {where}: log2 of momentum's steps over its own, quadratic",
                         f"{name}，{zh}：二次函数上动量法步数与其步数之比的 log2"))
                 for where, zh in (("axis", "对齐坐标轴"), ("rotated", "旋转 45 度")) for name in ("adagrad", "rmsprop")),
-        erratum=T("The picture shows the alignment of the surface, not the merit of the method: turned by 45 degrees, it "
-            "tells the opposite.",
-                  "那张图展示的是曲面与坐标轴对齐，而不是方法的优劣：旋转 45 度后，Adagrad 和 Adadelta 比 SGD 还慢，RMSprop 也失去大部分优势。"),
+        erratum=T("The picture shows the alignment of the surface, not the merit of the method: turned by 45 degrees, "
+                  "Adagrad and Adadelta are slower than SGD, and RMSprop loses most of its lead.",
+                  "那张图展示的是曲面与坐标轴对齐，而不是方法的优劣：旋转 45 度后，Adagrad 和 "
+                  "Adadelta 比 SGD 还慢，RMSprop 也失去大部分优势。"),
         switch=T("rotation of the axes", "坐标轴的旋转"),
         prototype="depends", seeds=1,
     )

@@ -48,8 +48,10 @@ def folder() -> Path:
     return path
 
 
-def library(source: str, symbols: tuple[str, ...] = ("slalom_step", "slalom_norms")) -> ctypes.CDLL:
+def library(source: str, symbols: tuple[str, ...] = ("slalom_step", "slalom_norms"), flags: tuple[str, ...] = ()) -> ctypes.CDLL:
     """The library of this source: from memory, from the store, or built now; one without these symbols is not loaded.
+
+    `flags`: given to the compiler after its own, so that they win.
 
     Raises NoCompilerError where no way of compiling works, StoreError for an unsafe store.
     """
@@ -58,7 +60,7 @@ def library(source: str, symbols: tuple[str, ...] = ("slalom_step", "slalom_norm
     tried = [known] if known is not None else list(compiler.ways())
     where = folder()
     for way in tried:
-        name = compiler.key(source, way)
+        name = compiler.key(source, way.plus(flags))
         if name in _loaded:
             return _loaded[name]
         found = _load(where, name, symbols)
@@ -68,9 +70,9 @@ def library(source: str, symbols: tuple[str, ...] = ("slalom_step", "slalom_norm
             return found
     problem: NoCompilerError | None = None
     for way in tried:
-        name = compiler.key(source, way)
+        name = compiler.key(source, way.plus(flags))
         try:
-            made = _build(source, way, where, name, symbols)
+            made = _build(source, way.plus(flags), where, name, symbols)
         except NoCompilerError as error:
             problem = problem or error
             continue

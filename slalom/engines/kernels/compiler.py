@@ -38,6 +38,10 @@ class Way:
     before: tuple[str, ...]
     after: tuple[str, ...] = ()
 
+    def plus(self, flags: tuple[str, ...]) -> Way:
+        """This way with more flags, which win over its own."""
+        return Way((*self.before, *flags), self.after)
+
 
 def command() -> list[str]:
     """The compiler's command line, from CC or `cc`."""

@@ -10,17 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from slalom.core.errors import BadValueError
+from slalom.engines.kernels import NoCompilerError
 from slalom.engines.lanes.batched import Batched
 from slalom.engines.lanes.counter import lane_keys
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.losses import Loss, one_loss
 from slalom.engines.lanes.mechanism import Mechanism
+from slalom.engines.lanes.native import Native, Unfit
 from slalom.engines.lanes.solo import Solo
 from slalom.engines.lanes.stack.traced import Graphs, Traced
 from slalom.engines.lanes.stack.tracing import why_untraceable
 from slalom.engines.lanes.stacked import Stacked, why_not
 
-MECHANISMS = ("stacked", "traced", "vmap", "solo")  # the fastest first
+MECHANISMS = ("native", "stacked", "traced", "vmap", "solo")  # the fastest first
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,12 @@ class Choice:
         """A mechanism of its own for one chunk; graphs are shared among chunks."""
         if self.graphs is not None:
             return Traced(self.graphs, layout, loss)
-        kinds: dict[str, type[Stacked] | type[Batched] | type[Solo]] = {"stacked": Stacked, "vmap": Batched, "solo": Solo}
+        kinds: dict[str, Callable[[nn.Module, Layout, str | Loss], Mechanism]] = {
+            "native": Native,
+            "stacked": Stacked,
+            "vmap": Batched,
+            "solo": Solo,
+        }
         return kinds[self.name](copy.deepcopy(template), layout, loss)
 
     def layers(self) -> list[str]:
@@ -55,19 +62,21 @@ def choose(
         return Choice("solo", "asked for")
     graphs = Graphs(copy.deepcopy(template))
     ways = {
+        "native": Choice("native", "a chain of layers that are written in C"),
         "stacked": Choice("stacked", "a chain of layers that are stacked"),
         "traced": Choice("traced", "its own forward over stacked tensors", graphs=graphs),
         "vmap": Choice("vmap", "the fastest that can"),
     }
     before: dict[str, Callable[[], str | None]] = {
+        "native": lambda: why_not_native(template, layout, loss, x),
         "stacked": lambda: why_not(template, x), "traced": lambda: why_untraceable(template), "vmap": lambda: None,
     }  # fmt: skip
-    doing = {"stacked": "stacked", "traced": "traced", "vmap": "batched by torch.func.vmap"}
+    doing = {"native": "run in C", "stacked": "stacked", "traced": "traced", "vmap": "batched by torch.func.vmap"}
     reasons: dict[str, str] = {}
     for name, choice in ways.items():
         if wanted not in ("auto", name):
             continue
-        fault = before[name]() or _fault(choice, template, layout, loss, x, y, 2 if name == "stacked" else lanes)
+        fault = before[name]() or _fault(choice, template, layout, loss, x, y, 2 if name in ("native", "stacked") else lanes)
         if fault is None:
             told = "; ".join(f"not {doing[k]}: {why}" for k, why in reasons.items())
             return Choice(name, f"{choice.why}; {told}" if told else choice.why, graphs=choice.graphs)
@@ -76,6 +85,15 @@ def choose(
         reasons[name] = fault
     told = "; ".join(f"not {doing[k]}: {why}" for k, why in reasons.items())
     return Choice("solo", f"one lane at a time; {told}", True)
+
+
+def why_not_native(template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor) -> str | None:
+    """Why this module is not run in C for inputs like `x [batch, ...]`, or None if it is."""
+    try:
+        Native(template, layout, loss).chain(tuple(x.shape[1:]))
+    except (Unfit, NoCompilerError) as reason:
+        return str(reason)
+    return None
 
 
 def trial(template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: Tensor) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -35,7 +36,8 @@ def lane_key(seed: int, step: int) -> int:
 
 def lane_keys(seeds: Sequence[int], step: int) -> Tensor:
     """Keys `[lanes]` (int64)."""
-    return torch.tensor([lane_key(s, step) for s in seeds], dtype=torch.int64)
+    mixed = _mix(np.array([seed & _LOW for seed in seeds], dtype=np.int64))
+    return torch.from_numpy(_mix((mixed + 0x9E3779B9 * step) & _LOW))
 
 
 def uniform(key: Tensor, site: int, shape: Sequence[int]) -> Tensor:

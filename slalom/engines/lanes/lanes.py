@@ -20,17 +20,20 @@ from slalom.engines.lanes.losses import Loss
 from slalom.engines.lanes.update import Floats, kernels_for
 from slalom.engines.lanes.workers import map_chunks
 
-CHUNK = 32  # lanes a chunk: the working set of an MLP of 10,000 parameters then fits a core's share of the cache
+# Lanes a chunk: the working set of an MLP of 10,000 parameters then fits a core's share of the cache. A lane that runs in C has
+# a working set of its own, so that only the cost of a call counts.
+CHUNK, NATIVE_CHUNK = 32, 128
 EVALUATION_BATCH = 1024
 
 
-def chunk_size(lanes: int, threads: int) -> int:
+def chunk_size(lanes: int, threads: int, mechanism: str = "stacked") -> int:
     """Lanes a chunk: as many chunks for each thread as for any other, none larger than the cache likes.
 
-    >>> chunk_size(297, 2), chunk_size(36, 2)
-    (30, 18)
+    >>> chunk_size(297, 2), chunk_size(36, 2), chunk_size(297, 2, "native")
+    (30, 18, 75)
     """
-    rounds = math.ceil(lanes / (CHUNK * threads))
+    most = NATIVE_CHUNK if mechanism == "native" else CHUNK
+    rounds = math.ceil(lanes / (most * threads))
     return math.ceil(lanes / (rounds * threads))
 
 
@@ -40,7 +43,8 @@ class Lanes:
     `model`: a factory, called right after `torch.manual_seed(lane.seed)`, or a module that is copied.
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
-    `"stacked"`, `"traced"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that a thread trains together.
+    `"native"`, `"stacked"`, `"traced"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that a thread
+    trains together.
 
     `notes`: what the person should know, such as a slower way that had to be taken.
 
@@ -87,7 +91,7 @@ class Lanes:
 
     def _make_chunks(self, by_seed: dict[int, nn.Module], chunk: int | None = None) -> list[Chunk]:
         order = sorted(range(len(self.lanes)), key=lambda i: tuple(map(str, self.lanes[i].optimizer.program)))
-        size = chunk or chunk_size(len(order), torch.get_num_threads())
+        size = chunk or chunk_size(len(order), torch.get_num_threads(), self.choice.name)
         return [self._make_chunk(order[i : i + size], by_seed) for i in range(0, len(order), size)]
 
     def _make_chunk(self, numbers: list[int], by_seed: dict[int, nn.Module]) -> Chunk:

@@ -12,11 +12,11 @@ import numpy as np
 from slalom.engines.printers.nodes import Call, Compare, Expr, HyperValue, Neg, Num, Op, Prev, Step, Var
 from slalom.engines.printers.tree import Program
 
-_BINARY: dict[str, Callable[..., Any]] = {
+BINARY: dict[str, Callable[..., Any]] = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "**": np.power,
     "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
 }  # fmt: skip
-_WORDS: dict[str, Callable[..., Any]] = {
+CALLS: dict[str, Callable[..., Any]] = {
     "sqrt": np.sqrt, "exp": np.exp, "absolute": np.abs, "sign": np.sign, "maximum": np.maximum,
     "minimum": np.minimum, "where": np.where,
 }  # fmt: skip
@@ -103,9 +103,9 @@ class HostTape:
         elif isinstance(node, Neg):
             slot = self._call(node, np.negative, (self._slot(node.a),))
         elif isinstance(node, Op | Compare):
-            slot = self._call(node, _BINARY[node.op], (self._slot(node.a), self._slot(node.b)))
+            slot = self._call(node, BINARY[node.op], (self._slot(node.a), self._slot(node.b)))
         elif isinstance(node, Call):
-            slot = self._call(node, _WORDS[node.fn], tuple(self._slot(a) for a in node.args))
+            slot = self._call(node, CALLS[node.fn], tuple(self._slot(a) for a in node.args))
         else:
             raise AssertionError(node)
         return slot

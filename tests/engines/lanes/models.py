@@ -63,5 +63,5 @@ class Gru(nn.Module):
         return self.head(self.cell(x.view(-1, 4, 4))[0][:, -1])
 
 
-MODELS = {"mlp": (mlp, "stacked"), "normed": (normed, "stacked"), "conv": (Conv, "traced"), "gru": (Gru, "traced")}
-RANDOM_MODELS = {"dropping": (dropping, "stacked"), "residual": (Residual, "traced")}
+MODELS = {"mlp": (mlp, "native"), "normed": (normed, "native"), "conv": (Conv, "traced"), "gru": (Gru, "traced")}
+RANDOM_MODELS = {"dropping": (dropping, "native"), "residual": (Residual, "traced")}

@@ -79,7 +79,7 @@ class Noisy(nn.Module):
 
 CASES = [
     (frozen, "stacked"),
-    (same_module_twice, "stacked"),
+    (same_module_twice, "native"),
     (plain_norm_twice, "traced"),
     (Tied, "traced"),
     (Changes, "traced"),

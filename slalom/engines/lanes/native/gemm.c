@@ -1,0 +1,141 @@
+/* Products of small matrices, by tiles of the result that stay in registers.
+
+   C[m, n] = A[m, k] B[k, n] (+ bias[m]): A with any strides, read one number at a time; rows of B and C contiguous.
+   The order of the sums depends on the sizes alone, so a lane's numbers are the same to the bit in any company. */
+
+#if defined(__AVX512F__)
+#define BYTES 64
+#define TALL 8
+#elif defined(__AVX__)
+#define BYTES 32
+#define TALL 4
+#else
+#define BYTES 16
+#define TALL 4
+#endif
+#define WIDE 2 /* vectors */
+#define V ((long)(BYTES / sizeof(real)))
+typedef real vec __attribute__((vector_size(BYTES), aligned(sizeof(real)), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* `tail`: how many numbers of the last vector to write, 0 for all. `rows` and `vectors` are constants where it is called. */
+INLINE void tile(const int rows, const int vectors, long k, const real *A, long am, long ak, const real *B, long ldb, real *C,
+                 long ldc, const real *bias, long tail) {
+    vec sums[TALL][WIDE];
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+        for (int j = 0; j < vectors; j++) {
+            sums[i][j] = (vec){};
+            if (bias) sums[i][j] += bias[i];
+        }
+    for (long p = 0; p < k; p++) {
+        vec b[WIDE];
+#pragma GCC unroll 2
+        for (int j = 0; j < vectors; j++) b[j] = *(const vec *)(B + p * ldb + j * V);
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) {
+            real a = A[i * am + p * ak];
+#pragma GCC unroll 2
+            for (int j = 0; j < vectors; j++) sums[i][j] += a * b[j];
+        }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+        for (int j = 0; j < vectors; j++) {
+            if (j == vectors - 1 && tail)
+                memcpy(C + i * ldc + j * V, &sums[i][j], tail * sizeof(real));
+            else
+                *(vec *)(C + i * ldc + j * V) = sums[i][j];
+        }
+}
+
+INLINE void column(const int vectors, long m, long k, const real *A, long am, long ak, const real *B, long ldb, real *C, long ldc,
+                   const real *bias, long tail) {
+    long i = 0;
+    for (; i + TALL <= m; i += TALL)
+        tile(TALL, vectors, k, A + i * am, am, ak, B, ldb, C + i * ldc, ldc, bias ? bias + i : 0, tail);
+#define REST(r)                                                                                                              \
+    case r:                                                                                                                  \
+        tile(r, vectors, k, A + i * am, am, ak, B, ldb, C + i * ldc, ldc, bias ? bias + i : 0, tail);                        \
+        break;
+    switch (m - i) {
+        REST(1)
+        REST(2)
+        REST(3)
+#if TALL > 4
+        REST(4)
+        REST(5)
+        REST(6)
+        REST(7)
+#endif
+    }
+#undef REST
+}
+
+/* Reads B up to the next multiple of V beyond n. */
+static void product(long m, long n, long k, const real *A, long am, long ak, const real *B, long ldb, real *C, long ldc,
+                    const real *bias) {
+    long j = 0;
+    for (; j + WIDE * V <= n; j += WIDE * V) column(WIDE, m, k, A, am, ak, B + j, ldb, C + j, ldc, bias, 0);
+    if (j + V <= n) {
+        column(1, m, k, A, am, ak, B + j, ldb, C + j, ldc, bias, 0);
+        j += V;
+    }
+    if (j < n) column(1, m, k, A, am, ak, B + j, ldb, C + j, ldc, bias, n - j);
+}
+
+INLINE real total(vec v) {
+    real sum = 0;
+    for (int i = 0; i < V; i++) sum += v[i];
+    return sum;
+}
+
+/* C[m, n] = A[m, k] B[n, k]^T with rows contiguous along k, a multiple of V: for long k. */
+INLINE void dots(const int rows, const int columns, long k, const real *A, long lda, const real *B, long ldb, real *C, long ldc) {
+    vec sums[4][4];
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < columns; j++) sums[i][j] = (vec){};
+    for (long p = 0; p < k; p += V) {
+        vec b[4];
+#pragma GCC unroll 4
+        for (int j = 0; j < columns; j++) b[j] = *(const vec *)(B + j * ldb + p);
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++) {
+            vec a = *(const vec *)(A + i * lda + p);
+#pragma GCC unroll 4
+            for (int j = 0; j < columns; j++) sums[i][j] += a * b[j];
+        }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < columns; j++) C[i * ldc + j] = total(sums[i][j]);
+}
+
+static void outer(long m, long n, long k, const real *A, long lda, const real *B, long ldb, real *C, long ldc) {
+    for (long i = 0; i < m; i += 4)
+        for (long j = 0; j < n; j += 4) {
+            const real *a = A + i * lda, *b = B + j * ldb;
+            real *c = C + i * ldc + j;
+            long rows = m - i < 4 ? m - i : 4, columns = n - j < 4 ? n - j : 4;
+            if (rows == 4 && columns == 4)
+                dots(4, 4, k, a, lda, b, ldb, c, ldc);
+            else
+                for (long r = 0; r < rows; r++)
+                    for (long s = 0; s < columns; s++) dots(1, 1, k, a + r * lda, lda, b + s * ldb, ldb, c + r * ldc + s, ldc);
+        }
+}
+
+/* D[c, r] = S[r, c]^T. */
+static void transpose(const real *S, long r, long c, long lds, real *D, long ldd) {
+    for (long i = 0; i < r; i += 16) {
+        long end = i + 16 < r ? i + 16 : r;
+        for (long j = 0; j < c; j++)
+            for (long k = i; k < end; k++) D[j * ldd + k] = S[k * lds + j];
+    }
+}

@@ -1,0 +1,38 @@
+"""What every record of this room can do: be drawn. The drawing itself is `slalom.figures`', attached by the package's face."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slalom.race import hooks
+
+
+class Drawable:
+    """A record with pictures: `.plot()`, `.save(path)`, and shown in notebooks as it is."""
+
+    def plot(self, **options: Any) -> Any:
+        """A still picture as a matplotlib Figure; needs `pip install 'slalom[plot]'`.
+
+        `theme`: "dark" (default) or "light"; `size`: (width, height) in inches.
+        """
+        assert hooks.plot is not None
+        return hooks.plot(self, **options)
+
+    def save(self, path: Any, **options: Any) -> Any:
+        """Write the picture; the ending says how: .png, .svg, .pdf still; .webp, .gif, .mp4 moving, where it moves.
+
+        `frames`, `fps`: of moving pictures (80, 20); `theme`, `size` as `plot`. Nothing half-written is left behind.
+        Errors: BadValueError for an unknown ending, MissingExtraError without matplotlib, or ffmpeg for .mp4.
+        """
+        assert hooks.save is not None
+        return hooks.save(self, path, **options)
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks; nothing where matplotlib is not installed, so that the text is shown."""
+        from slalom.core.errors import MissingExtraError
+
+        assert hooks.png is not None
+        try:
+            return hooks.png(self)
+        except MissingExtraError:
+            return None
