@@ -135,6 +135,11 @@ def sweeps(task: Task, methods: Mapping[str, tuple[str, Sequence[float], Mapping
     return {name: sweep(task, rule, lrs, plan, **settings) for name, (rule, lrs, settings) in methods.items()}
 
 
+def percent(found: Sweep) -> Floats:
+    """Test accuracy at the tuned rate, `[seeds]`, in percent."""
+    return np.asarray(100 * found.at_best(found.accuracy, -found.accuracy))
+
+
 def steps_to(curve: Floats, level: float, window: int = 10) -> Floats:
     """Steps until the mean loss of the last `window` batches is below `level`, along axis 0; never: 1.5 times all steps."""
     steps = len(curve)

@@ -91,9 +91,10 @@ def o14(plan: Plan) -> Outcome:
         T("The sparser the gradients, the more Adam beats RMSprop.", "梯度越稀疏，Adam 相对 RMSprop 的优势越大。"),
         T("Ruder 2016, after Kingma & Ba 2015, credits the bias correction.", "Ruder 2016（据 Kingma 与 Ba 2015）归因于偏差校"
         "正。"),
-        T("As O14 with rates that fall to 0 linearly: log2 of RMSprop's excess loss (gamma .9, as the texts have it) over Adam's, Zipf "
-          "frequencies minus density .3; for Adam as it is (b2 = .999), and for Adam with RMSprop's memory (b2 = .9, corrected).",
-          "同 O14，学习率线性降到 0：RMSprop（gamma 0.9，各文所用）与 Adam 超额损失之比的 log2，Zipf 频率减密度 0.3；Adam 分别取原样"
+        T("As O14 with rates that fall to 0 linearly: log2 of RMSprop's excess loss (gamma .9) over Adam's, Zipf "
+          "frequencies minus density .3; for Adam as it is (b2 = .999), and for Adam with RMSprop's memory (b2 = .9, "
+          "corrected).",
+          "同 O14，学习率线性降到 0：RMSprop（gamma 0.9）与 Adam 超额损失之比的 log2，Zipf 频率减密度 0.3；Adam 取原样"
           "（b2 = 0.999）与 RMSprop 的记忆长度（b2 = 0.9，有校正）。"),
         (above("b2 .999", T("RMSprop .9 over Adam .999, Zipf minus dense, log2",
                              "RMSprop 0.9 / Adam 0.999，Zipf 减密集，log2")),

@@ -44,7 +44,8 @@ def _response(found: dict[str, Sweep]) -> Lines:
            for a, b in PAIRS),
          within("defaults", T("log10 of Adam's loss over RMSprop's, torch's defaults",
                               "Adam 与 RMSprop 损失之比的常用对数，torch 默认设置"), 0.3),
-         control(above("sgd", T("|accuracy SGD - Adam|, tuned, percentage points", "|准确率 SGD - Adam|，已调参，百分点"), 1.0))),
+         control(above("sgd", T("|accuracy SGD - Adam|, tuned, percentage points", "|准确率 SGD - Adam|，已调参，百分点"),
+             1.0))),
         erratum=T("Tuned, they are alike here - but so is plain SGD, so that the likeness says nothing about this group.",
                   "调好参数后它们在这里确实相近，但普通 SGD 也一样，所以这种相近并不能说明这一组有何特别。"),
         switch=T("tuning: alike when each has its own rate, far apart at the defaults", "调参：各用自己的学习率时相近，用默认"

@@ -142,9 +142,11 @@ def r8(plan: Plan) -> Outcome:
         (points("width 12", "width 12 for 64, 600 steps", "宽度 12 代替 64，600 步"),
          points("short", "width 12 for 64, 100 steps", "宽度 12 代替 64，100 步")),
         switch=T("whether training runs to overfitting", "训练是否长到过拟合"), prototype="fails",
-        note=T("The prototype's runs ended before they overfitted, as the short ones here; `python -m benchmarks regularisation` runs "
-               "to overfitting and agrees with the long ones.",
-               "原型的训练在过拟合之前就结束了，与这里的短训练一致；`python -m benchmarks regularisation` 训练到过拟合，与长训练一致。"),
+        note=T("The prototype's runs ended before they overfitted, as the short ones here; `python -m benchmarks "
+            "regularisation` "
+               "runs to overfitting and agrees with the long ones.",
+               "原型的训练在过拟合之前就结束了，与这里的短训练一致；`python -m benchmarks regularisation` "
+               "训练到过拟合，与长训练一致。"),
     )
 )  # fmt: skip
 def r9(plan: Plan) -> Outcome:
