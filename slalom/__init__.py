@@ -13,7 +13,10 @@ from slalom.race import hooks as _hooks
 from slalom.race import load, race, resume
 
 if TYPE_CHECKING:
-    from slalom import claims, data, doctor, landscape, nets, optim, report, rules, schedules, testing
+    from slalom import claims, data, doctor, landscape, nets, optim, report, rules, schedules, testing, tune
+    from slalom.doctor.examine import examine
+    from slalom.doctor.online import Doctor
+    from slalom.doctor.repairing import repair
     from slalom.engines.lanes import Lane, Lanes, TorchOptimizer, lanes_of
     from slalom.race.learning_curve import learning_curve
     from slalom.race.range import range_test
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Doctor",
     "Lane",
     "Lanes",
     "TorchOptimizer",
@@ -28,6 +32,7 @@ __all__ = [
     "claims",
     "data",
     "doctor",
+    "examine",
     "landscape",
     "lanes_of",
     "learning_curve",
@@ -36,19 +41,24 @@ __all__ = [
     "optim",
     "race",
     "range_test",
+    "repair",
     "report",
     "resume",
     "rules",
     "schedules",
     "testing",
+    "tune",
 ]
 
 _LANES = ("Lane", "Lanes", "TorchOptimizer", "lanes_of")
 _HOMES = {  # public names that are loaded when first used, and the module that each is at home in
+    "Doctor": "slalom.doctor.online",
+    "examine": "slalom.doctor",
     "learning_curve": "slalom.race.learning_curve",
     "range_test": "slalom.race.range",
+    "repair": "slalom.doctor.repairing",
 }
-_ROOMS = ("claims", "data", "doctor", "landscape", "nets", "optim", "report", "rules", "schedules", "testing")
+_ROOMS = ("claims", "data", "doctor", "landscape", "nets", "optim", "report", "rules", "schedules", "testing", "tune")
 
 
 def __getattr__(name: str) -> Any:

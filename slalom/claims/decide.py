@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from slalom.claims.criteria import Criterion, State
-from slalom.claims.outcome import Interval, Outcome, interval
+from slalom.claims.outcome import Interval, Outcome, interval, student
 from slalom.core.errors import BadValueError
 
 Kind = Literal["holds", "fails", "depends", "undecided"]
@@ -77,10 +77,8 @@ def seeds_needed(criterion: Criterion, i: Interval) -> int | None:
 
     The least n > those there are with (t(.975, n-1) + t(.8, n-1)) sd / sqrt(n) <= distance to the nearest bound.
     """
-    from scipy.stats import t
-
     distance = min(abs(i.mean - bound) for bound in criterion.nearest)
     for n in range(i.n // 2 + 1, MANY + 1):
-        if float(t.ppf(0.975, n - 1) + t.ppf(POWER, n - 1)) * i.sd / math.sqrt(n) <= distance:
+        if (student(0.975, n - 1) + student(POWER, n - 1)) * i.sd / math.sqrt(n) <= distance:
             return n
     return None

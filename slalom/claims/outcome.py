@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from slalom.core.errors import BadValueError
@@ -24,6 +25,14 @@ class Interval:
     n: int
 
 
+@cache
+def student(share: float, degrees: int) -> float:
+    """Student's quantile."""
+    from scipy.stats import t
+
+    return float(t.ppf(share, degrees))
+
+
 def interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Mean and `confidence` interval of independent values, one a seed.
 
@@ -35,10 +44,8 @@ def interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interva
     mean = math.fsum(values) / n
     if n == 1:
         return Interval(mean, mean, mean, 0.0, 1)
-    from scipy.stats import t
-
     sd = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
-    half = float(t.ppf((1 + confidence) / 2, n - 1)) * sd / math.sqrt(n)
+    half = student((1 + confidence) / 2, n - 1) * sd / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, sd, n)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from slalom.claims.claim import Claim, Experiment
@@ -41,13 +43,14 @@ def order(name: str) -> tuple[int, int]:
     return (LETTERS.index(match[1]), int(match[2])) if match and match[1] in LETTERS else (len(LETTERS), 0)
 
 
-def every() -> dict[str, Entry]:
-    """All claims, in the book's order."""
+@cache
+def every() -> Mapping[str, Entry]:
+    """All claims, in the book's order; their files are read once."""
     for room in ROOMS:
         package = importlib.import_module(f"slalom.claims.{room}")
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"slalom.claims.{room}.{module.name}")
-    return {name: _FOUND[name] for name in sorted(_FOUND, key=order)}
+    return MappingProxyType({name: _FOUND[name] for name in sorted(_FOUND, key=order)})
 
 
 def named(ids: Iterable[str]) -> dict[str, Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from slalom.claims.registry import Entry, every, named
@@ -53,7 +53,7 @@ def go_on(directory: str | Path, on_result: OnResult | None = None) -> Run:
 
 
 def _each(
-    plan: ClaimsPlan, chosen: dict[str, Entry], store: ClaimStore | None, on_result: OnResult | None, done: dict[str, Result]
+    plan: ClaimsPlan, chosen: Mapping[str, Entry], store: ClaimStore | None, on_result: OnResult | None, done: dict[str, Result]
 ) -> dict[str, Result]:
     try:
         for name, (claim, experiment) in chosen.items():
@@ -62,7 +62,8 @@ def _each(
             own = claim.plan(plan.quick, plan.seeds)
             started = time.perf_counter()
             outcome = experiment(own)
-            done[name] = Result(name, outcome, own.n, plan.quick, time.perf_counter() - started)
+            seconds = round(time.perf_counter() - started, 2)
+            done[name] = Result(name, outcome, own.n, plan.quick, seconds)
             if store is not None:
                 store.save(done[name])
             if on_result is not None:

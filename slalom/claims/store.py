@@ -52,7 +52,7 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; the verdict is told along, and worked out again when read."""
-        body = {"outcome": self.outcome.to_dict(), "n": self.n, "quick": self.quick, "seconds": round(self.seconds, 2)}
+        body = {"outcome": self.outcome.to_dict(), "n": self.n, "quick": self.quick, "seconds": self.seconds}
         return to_json({"id": self.id, "verdict": self.verdict.kind, **body})  # type: ignore[no-any-return]
 
 

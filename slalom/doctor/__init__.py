@@ -12,16 +12,24 @@ from slalom.doctor.curve import (
     Verdict,
     read_curve,
 )
+from slalom.doctor.examination import Examination
+from slalom.doctor.examine import examine
+from slalom.doctor.finding import Finding
+from slalom.doctor.labels import LABELS
 
 __all__ = [
+    "LABELS",
     "SHAPES",
     "Convergence",
     "Detector",
     "Divergence",
+    "Examination",
     "Figure",
+    "Finding",
     "Oscillation",
     "Probe",
     "Reading",
     "Verdict",
+    "examine",
     "read_curve",
 ]

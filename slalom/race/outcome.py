@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from slalom.core.errors import BadValueError, SlalomError
@@ -42,11 +43,13 @@ class RaceResult:
     """
 
     def __init__(
-        self, plan: Plan, environment: dict[str, Any], heats: Sequence[HeatRecord], notes: Sequence[str], store: Store | None
-    ) -> None:
+        self, plan: Plan, environment: dict[str, Any], heats: Sequence[HeatRecord], notes: Sequence[str], store: Store | None,
+        seconds: Mapping[tuple[int, int], float] | None = None,
+    ) -> None:  # fmt: skip
         self._plan = plan
         self._heats = list(heats)
         self._store = store
+        self._seconds = dict(seconds or {})
         self.environment = environment
         self.notes = list(notes)
         self.lanes: list[LaneResult] = [r for h in self._heats for r in h.results]
@@ -98,6 +101,18 @@ class RaceResult:
         none = {k: np.empty((0, widths[k]), dtype=np.float32) for k in CURVES}  # stopped before its first epoch had ended
         stacked = {k: np.concatenate([none[k], *(h.curves[k] for h in self._heats)]) for k in CURVES}
         return Curves(**stacked, steps_per_epoch=self._plan.steps_per_epoch)
+
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """Wall-clock seconds since a lane's heat began, at the end of each epoch: `[lanes, epochs]`, NaN where unknown.
+
+        The lanes of a heat train side by side and share its clock, so this compares heats, not rules. An epoch that ran before
+        the race was stopped and resumed counts with the time it took then.
+        """
+        rows = []
+        for heat in self._heats:
+            took = [self._seconds.get((heat.number, epoch + 1), np.nan) for epoch in range(self._plan.epochs)]
+            rows += [np.cumsum(took)] * len(heat.results)
+        return np.array(rows, dtype=np.float64).reshape(len(self.lanes), self._plan.epochs)
 
     def to_frame(self) -> pd.DataFrame:
         """A row a lane: rule, lr, seed, status, train_loss, val_loss, val_metric, test_metric and more."""

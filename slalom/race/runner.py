@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -35,6 +36,11 @@ class Parts:
     schedule: Schedule | None
 
 
+def journal_seconds(lines: Sequence[dict[str, Any]]) -> dict[tuple[int, int], float]:
+    """What each heat's epochs (from 1) took, from the journal."""
+    return {(line["heat"], line["epoch"]): float(line["seconds"]) for line in lines if line["event"] == "epoch_done"}
+
+
 def _allowed(entrant: Entrant, lr: float) -> bool:
     try:
         entrant.optimizer(lr)
@@ -55,6 +61,7 @@ class Runner:
         self.notes: list[str] = []
         self._journal: list[Event] = []
         lines = store.journal() if store and resuming else []
+        self.seconds = journal_seconds(lines)
         self._epochs_told = {(line["heat"], line["epoch"]) for line in lines if line["event"] == "epoch_done"}
         self._told = {line["event"] + str(line.get("lane", line.get("lanes", line.get("text")))) for line in lines}
         self._ended = any(line["event"] == "race_done" for line in lines)
@@ -65,6 +72,8 @@ class Runner:
     def _tell(self, event: Event) -> None:
         if isinstance(event, Note):
             self.notes.append(event.text)
+        if isinstance(event, EpochDone):
+            self.seconds.setdefault((event.heat, event.epoch), event.seconds)
         self._journal.append(event)
         if self.on_event is not None:
             self.on_event(event)

@@ -9,7 +9,7 @@ from slalom.race.environment import environment
 from slalom.race.heat import HeatRecord
 from slalom.race.outcome import RaceResult
 from slalom.race.prepare import Prepared, prepare_again
-from slalom.race.runner import OnEvent, Runner
+from slalom.race.runner import OnEvent, Runner, journal_seconds
 from slalom.race.store import Store
 
 
@@ -25,7 +25,7 @@ def start(prepared: Prepared, directory: str | os.PathLike[str] | None, on_event
     finally:
         if store is not None:
             store.close()
-    return RaceResult(prepared.plan, facts, heats, runner.notes, store)
+    return RaceResult(prepared.plan, facts, heats, runner.notes, store, runner.seconds)
 
 
 def go_on(
@@ -43,7 +43,7 @@ def go_on(
         heats = runner.run(plan.notes)
     finally:
         store.close()
-    return RaceResult(plan, store.environment(), heats, store.notes(), store)
+    return RaceResult(plan, store.environment(), heats, store.notes(), store, runner.seconds)
 
 
 def read(directory: str | os.PathLike[str]) -> RaceResult:
@@ -56,4 +56,4 @@ def read(directory: str | os.PathLike[str]) -> RaceResult:
     under_way = store.read_under_way(len(heats), plan)
     if under_way is not None:
         heats.append(under_way)
-    return RaceResult(plan, store.environment(), heats, store.notes(), store)
+    return RaceResult(plan, store.environment(), heats, store.notes(), store, journal_seconds(store.journal()))

@@ -47,7 +47,8 @@ COSTLY = ("sigmoid", "tanh", "gelu", "elu")
           "backward.",
           "单个算子的时间与 ReLU 之比，交错重复取最小，每个种子重新测量：仅前向，以及前向加反向。"),
         (*(above(f"{a}, forward", T(f"time over ReLU's, {a}, forward", f"耗时与 ReLU 之比，{a}，前向"), 1.2) for a in COSTLY),
-         *(above(a, T(f"time over ReLU's, {a}, forward and backward", f"耗时与 ReLU 之比，{a}，前向加反向"), 1.2) for a in COSTLY)),
+         *(above(a, T(f"time over ReLU's, {a}, forward and backward", f"耗时与 ReLU 之比，{a}，前向加反向"), 1.2)
+           for a in COSTLY)),
         switch=T("whether the backward pass is counted, which recomputes nothing", "是否计入反向传播（反向无需重算指数）"),
         prototype="holds",
         note=T("The prototype timed the forward pass alone.", "原型只测了前向。"),

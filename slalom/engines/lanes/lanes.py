@@ -37,14 +37,28 @@ def chunk_size(lanes: int, threads: int, mechanism: str = "stacked") -> int:
     return math.ceil(lanes / (rounds * threads))
 
 
+def modules_of(
+    model: nn.Module | Callable[[], nn.Module] | Sequence[nn.Module], lanes: Sequence[Lane], dtype: torch.dtype
+) -> list[nn.Module]:
+    """Each lane's freshly initialised module; lanes of one seed share it, where a factory makes it."""
+    if isinstance(model, Sequence):
+        if len(model) != len(lanes):
+            raise BadValueError(f"there are {len(model)} modules for {len(lanes)} lanes; give one a lane, or a factory")
+        return [module.to(dtype) for module in model]
+    factory = as_factory(model)
+    by_seed = {seed: initialise(factory, seed).to(dtype) for seed in sorted({lane.seed for lane in lanes})}
+    return [by_seed[lane.seed] for lane in lanes]
+
+
 class Lanes:
     """Train N copies of one `nn.Module`, each lane with its own rule, hypers, seed, schedule and clipping.
 
-    `model`: a factory, called right after `torch.manual_seed(lane.seed)`, or a module that is copied.
+    `model`: a factory, called right after `torch.manual_seed(lane.seed)`; a module that is copied; or one module a lane, which
+    may differ in what they hold and share the names and shapes of what is trained.
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
-    `"native"`, `"stacked"`, `"traced"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that a thread
-    trains together.
+    `"native"`, `"stacked"`, `"traced"`, `"vmap"`, `"solo"`; a `Choice` of one's own is taken as it is. `dtype`: of parameters
+    and buffers. `chunk`: lanes that a thread trains together.
 
     `notes`: what the person should know, such as a slower way that had to be taken.
 
@@ -60,8 +74,8 @@ class Lanes:
     """
 
     def __init__(
-        self, model: nn.Module | Callable[[], nn.Module], lanes: Sequence[Lane], *, loss: str | Loss,
-        example: tuple[Tensor, Tensor], mechanism: str = "auto", dtype: torch.dtype = torch.float32,
+        self, model: nn.Module | Callable[[], nn.Module] | Sequence[nn.Module], lanes: Sequence[Lane], *, loss: str | Loss,
+        example: tuple[Tensor, Tensor], mechanism: str | Choice = "auto", dtype: torch.dtype = torch.float32,
         chunk: int | None = None,
     ) -> None:  # fmt: skip
         if not lanes:
@@ -72,32 +86,34 @@ class Lanes:
             raise BadValueError(f"chunk must be a whole number of lanes >= 1, got {chunk!r}")
         self.lanes = list(lanes)
         self.dtype = dtype
-        factory = as_factory(model)
-        by_seed = {seed: initialise(factory, seed).to(dtype) for seed in sorted({lane.seed for lane in lanes})}
-        self._template = next(iter(by_seed.values()))
+        modules = modules_of(model, self.lanes, dtype)
+        self._template = modules[0]
         self.layout = Layout.of(self._template)
-        for seed, module in by_seed.items():
+        for lane, module in zip(lanes, modules, strict=True):
             if Layout.of(module) != self.layout:
-                raise BadValueError(f"the factory made another architecture for seed {seed}; lanes of a heat must share one")
+                raise BadValueError(f"the factory made another architecture for seed {lane.seed}; lanes of a heat must share one")
         x, y = (self._cast(part) for part in example)
         self._loss = loss
         size = min(chunk or chunk_size(len(lanes), torch.get_num_threads()), len(lanes))
-        self.choice: Choice = choose(self._template, self.layout, loss, x, y, mechanism, size)
+        if isinstance(mechanism, Choice):
+            self.choice = mechanism
+        else:
+            self.choice = choose(self._template, self.layout, loss, x, y, mechanism, size)
         self._kernels, slower = kernels_for(lanes, dtype)
         self.notes = [slower] if slower else []
         if self.choice.slower:
             self.notes.append(f"lanes run {self.choice.why}")
-        self._chunks = self._make_chunks(by_seed, chunk)
+        self._chunks = self._make_chunks(modules, chunk)
 
-    def _make_chunks(self, by_seed: dict[int, nn.Module], chunk: int | None = None) -> list[Chunk]:
+    def _make_chunks(self, modules: Sequence[nn.Module], chunk: int | None = None) -> list[Chunk]:
         order = sorted(range(len(self.lanes)), key=lambda i: tuple(map(str, self.lanes[i].optimizer.program)))
         size = chunk or chunk_size(len(order), torch.get_num_threads(), self.choice.name)
-        return [self._make_chunk(order[i : i + size], by_seed) for i in range(0, len(order), size)]
+        return [self._make_chunk(order[i : i + size], modules) for i in range(0, len(order), size)]
 
-    def _make_chunk(self, numbers: list[int], by_seed: dict[int, nn.Module]) -> Chunk:
+    def _make_chunk(self, numbers: list[int], modules: Sequence[nn.Module]) -> Chunk:
         lanes = [self.lanes[i] for i in numbers]
         mechanism = self.choice.make(self._template, self.layout, self._loss)
-        return Chunk(numbers, lanes, [by_seed[lane.seed] for lane in lanes], self.layout, mechanism, self._kernels, self.dtype)
+        return Chunk(numbers, lanes, [modules[i] for i in numbers], self.layout, mechanism, self._kernels, self.dtype)
 
     def only(self, lanes: Sequence[int]) -> Lanes:
         """These lanes alone, from where they stand, numbered anew in the order given; the same to the bit as with the others.
@@ -121,7 +137,7 @@ class Lanes:
         made = copy.copy(self)
         made.lanes = [self.lanes[i] for i in lanes]
         made.notes = list(self.notes)
-        made._chunks = made._make_chunks({lane.seed: self._template for lane in made.lanes})
+        made._chunks = made._make_chunks([self._template] * len(lanes))
         place = {number: (chunk, row) for chunk in self._chunks for row, number in enumerate(chunk.numbers)}
         for chunk in made._chunks:
             for row, number in enumerate(chunk.numbers):

@@ -1,0 +1,120 @@
+"""From a case to its findings: what is certain first, then what the run shows, then what experiments decide."""
+
+from __future__ import annotations
+
+import math
+
+from slalom.doctor.case import Case
+from slalom.doctor.experiments import Suspect, tested
+from slalom.doctor.experiments.suspects import Tested
+from slalom.doctor.finding import Finding, finding
+from slalom.doctor.findings import (
+    capacity,
+    generalisation,
+    imbalance,
+    late,
+    mismatch,
+    not_training,
+    rate,
+    regularised,
+    scale,
+    shift,
+    start,
+)  # fmt: skip
+from slalom.doctor.run import ForwardError
+
+SHORT = 0.88  # skill from which no change can win what a finding needs
+BESIDE = 0.8  # of the best rank: causes that win nearly as much are named beside it
+MOST = 3  # findings that experiments may name
+STRUCTURE = (
+    scale.inputs, scale.targets, start.suspects, capacity.bent, capacity.tiny, regularised.look, rate.decayed, rate.momentum,
+    rate.small_batch, rate.large_batch, start.died,
+)  # fmt: skip
+RATES = (rate.lower, rate.higher)
+ENOUGH = 0.85  # skill that a branch reached: it explains the symptom, and nothing weaker need be tried
+
+
+def diagnose(case: Case) -> list[Finding]:
+    """Findings, most likely first. Raises `ForwardError` where the caller's model, loss or optimizer raises."""
+    certain = _before(case)
+    run = case.run
+    if not run.losses:
+        return certain
+    certain += not_training.after(case)
+    if any(f.label in ("loss_output_mismatch", "params_not_training") for f in certain):
+        return certain
+    found = list(certain)
+    moved = shift.look(case)
+    found += moved
+    if _short(case):
+        found += _experiments(case, certain)
+    rare = imbalance.look(case)
+    found = rare + found
+    apart = [] if found or not generalisation.wrong_labels(case) else generalisation.told_apart(case)
+    found += apart
+    if not apart and not moved:
+        found += generalisation.overfitted(case)
+    if not found:
+        found += late.look(case)
+    return _ranked(found)
+
+
+def _before(case: Case) -> list[Finding]:
+    """What needs no step."""
+    try:
+        _ = case.outputs
+    except Exception as error:
+        raise ForwardError("model", 0, error) from error
+    try:
+        _ = case.loss
+    except Exception as error:
+        raise ForwardError("loss_fn", 0, error) from error
+    try:
+        _ = case.optimizer
+    except Exception as error:
+        raise ForwardError("optimizer", 0, error) from error
+    return [*not_training.look(case), *mismatch.look(case), *start.alike(case)]
+
+
+def _short(case: Case) -> bool:
+    """Whether the run lacks enough for a change to win it."""
+    train, val = case.reached
+    return train < SHORT or (case.run.broke is not None) or (not math.isnan(val) and val < SHORT - 0.2 and train < 0.95)
+
+
+def _experiments(case: Case, certain: list[Finding]) -> list[Finding]:
+    known = {f.label for f in certain}
+    structure = [s for rule in STRUCTURE for s in rule(case) if s.label not in known]
+    found = tested(case, structure)
+    if not any(t.gain.trial.train >= ENOUGH and t.suspect.weight >= 1 for t in found):
+        found += tested(case, [s for rule in RATES for s in rule(case)])
+        if not any(t.gain.trial.train >= ENOUGH for t in found):
+            found += tested(case, capacity.small(case))
+    found.sort(key=lambda t: -t.rank)
+    return _told(found)
+
+
+def _told(found: list[Tested]) -> list[Finding]:
+    if not found:
+        return []
+    best = found[0].rank
+    said: dict[str, Finding] = {}
+    for t in found:
+        if t.rank >= BESIDE * best and t.suspect.label not in said and len(said) < MOST:
+            said[t.suspect.label] = _finding(t, t.rank / best)
+    return list(said.values())
+
+
+def _finding(t: Tested, share: float) -> Finding:
+    s: Suspect = t.suspect
+    confidence = min(0.95, 0.5 + 0.4 * min(1.0, t.gain.total) + 0.05 * (s.weight - 1)) * share
+    step = s.step if s.step is not None else t.gain.step
+    return finding(s.label, (*s.evidence, *t.gain.figures()), max(0.05, confidence), step, branch=t.gain.trial.name, **s.about)
+
+
+def _ranked(found: list[Finding]) -> list[Finding]:
+    """Each label once, most likely first."""
+    best: dict[str, Finding] = {}
+    for f in sorted(found, key=lambda f: -f.confidence):
+        best.setdefault(f.label, f)
+    return list(best.values())

@@ -1,0 +1,77 @@
+"""What a counterfactual run wins over the caller's own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from slalom.doctor.case import Case, Trial
+from slalom.doctor.curve import Figure
+
+NEED = 0.12  # of the way from a constant prediction to no loss at all: less is no fault worth an alarm
+SHRINK = 0.7  # what is still lost must shrink to this share
+HELD = 0.4  # of NEED that validation rows must confirm
+AHEAD = 0.1  # a branch leads from the look at which its skill is this much higher
+
+
+@dataclass(frozen=True)
+class Gain:
+    """`train`, `val`: skill won (`val` NaN without validation rows); `left`: what is still lost, as a share of what was;
+    `step`: from
+    which the branch was ahead.
+    """
+
+    trial: Trial
+    train: float
+    val: float
+    left: float
+    step: int
+
+    @property
+    def total(self) -> float:
+        return self.train if math.isnan(self.val) else 0.5 * (self.train + self.val)
+
+    @property
+    def helps(self) -> bool:
+        held = math.isnan(self.val) or self.val >= HELD * NEED
+        return self.train >= NEED and self.left <= SHRINK and held
+
+    def figures(self) -> tuple[Figure, ...]:
+        """The evidence, in words."""
+        words = f"training skill won by a branch with {self.trial.change.words}"
+        made = [Figure("gain", self.train, NEED, words)]
+        if not math.isnan(self.val):
+            made.append(Figure("gain_val", self.val, HELD * NEED, "validation skill won by it"))
+        return tuple(made)
+
+
+def gain(case: Case, trial: Trial) -> Gain:
+    """A trial against the caller's own run."""
+    train, val = case.reached
+    won_val = _confirmed(case, trial, val)
+    left = (1 - trial.train) / max(1 - train, 1e-9)
+    return Gain(trial, trial.train - train, won_val, left, _ahead(case, trial))
+
+
+def _confirmed(case: Case, trial: Trial, val: float) -> float:
+    """Skill won on validation rows, by the loss or by the share of right classes, whichever shows it better."""
+    if math.isnan(val):
+        return math.nan
+    by_loss = trial.val - val
+    mine, other = case.run.end.val_right, trial.run.end.val_right
+    if case.run.broke is not None or math.isnan(mine) or math.isnan(other):
+        return by_loss
+    return max(by_loss, other - mine)
+
+
+def _ahead(case: Case, trial: Trial) -> int:
+    """The share of the trial's run after which it leads for good measure, in steps of the caller's run."""
+    skill = case.skills[0]
+    for look in trial.run.looks[1:]:
+        share = look.step / max(trial.change.setup.steps, 1)
+        step = round(share * case.setup.steps)
+        if case.run.broke is not None and step >= case.run.broke:
+            return case.run.broke
+        if skill.of(look.train) - skill.of(case.run.at(step).train) >= AHEAD:
+            return step
+    return case.run.end.step

@@ -1,0 +1,50 @@
+"""Causes that may explain a symptom, each with the changes that would mend it, tried one against the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from slalom.doctor.case import Case, Trial
+from slalom.doctor.curve import Figure
+from slalom.doctor.experiments.gain import Gain, gain
+
+Trials = Callable[[Case], list[Trial]]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """`label`: of the finding, should its trials win. `evidence`: what raised the suspicion. `weight`: how far it goes before
+    others that win as much: causes that lie in the data or the model's structure mend themselves at no learning rate,
+    while a rate
+    may make up for part of them. `step`: at which the suspicion stood; None for the step at which its branch led.
+    """
+
+    label: str
+    evidence: tuple[Figure, ...]
+    trials: Trials
+    weight: float = 1.0
+    step: int | None = None
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tested:
+    suspect: Suspect
+    gain: Gain
+
+    @property
+    def rank(self) -> float:
+        return self.suspect.weight * self.gain.total
+
+
+def tested(case: Case, suspects: Sequence[Suspect]) -> list[Tested]:
+    """Each suspect's best trial, those that win most first; suspects without a trial that helps are left out."""
+    found = []
+    for suspect in suspects:
+        gains = [gain(case, trial) for trial in suspect.trials(case)]
+        helping = [g for g in gains if g.helps]
+        if helping:
+            found.append(Tested(suspect, max(helping, key=lambda g: g.total)))
+    return sorted(found, key=lambda t: -t.rank)

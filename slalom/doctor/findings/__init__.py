@@ -1,0 +1,1 @@
+"""Findings: one symptom a file, each a function of a case."""

@@ -1,0 +1,161 @@
+"""The learning rate, its schedule, momentum and the batch: causes that show in the same curves, told apart by branches."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from torch import nn
+
+from slalom.doctor.case import Case, Trial
+from slalom.doctor.curve import Figure
+from slalom.doctor.experiments.suspects import Suspect
+from slalom.doctor.fixes.learning_rate import times
+
+COOLED, EARLY = 0.03, 0.6  # of the peak rate; of the epochs
+MOMENTUM = 0.95
+FEW, TINY = 8, 2  # rows of a batch
+WHOLE = 0.4  # of the rows in one batch
+AWAY, GROWING = 100.0, 10.0  # times its start: a loss that has left; times what it was half a run before
+STUCK, ROUGH = 0.05, 0.3  # skill of a run that has learnt nothing; share of looks at which a run that does not settle rises
+ADAPTIVE = ("Adam", "Adagrad", "RMSprop", "Adadelta", "Lion", "Adafactor", "Lamb")
+USUAL = {True: 2e-4, False: 2e-3}  # rates that are low for adaptive optimizers, and for the others
+
+
+def rough(case: Case) -> float:
+    """The share of looks in the second half at which the training loss has risen."""
+    seen = case.run.train()
+    half = seen[len(seen) // 2 :]
+    return float((np.diff(half) > 0).mean()) if len(half) > 2 else 0.0
+
+
+def away(case: Case) -> bool:
+    """Whether the loss left for infinity: not finite, or far above its start and still growing by factors."""
+    losses = np.array(case.run.losses)
+    if case.run.broke is not None:
+        return True
+    if len(losses) < 8:
+        return False
+    quarters = [float(np.median(part)) for part in np.array_split(losses, 4)]
+    return quarters[3] > AWAY * max(abs(losses[0]), case.skills[0].constant) and quarters[3] > GROWING * quarters[1]
+
+
+def higher(case: Case) -> list[Suspect]:
+    """A rate that may be raised: where the loss neither leaves nor jumps."""
+    if away(case) or case.reached[0] < -0.5:
+        return []
+    return [Suspect("lr_too_low", _pace(case), _raised)]
+
+
+def _raised(case: Case) -> list[Trial]:
+    found: list[Trial] = []
+    for factor in (10.0, 100.0, 1000.0):
+        trial = case.trial(times(factor))
+        if trial is None:
+            break
+        found.append(trial)
+        if trial.train > 0.9 or trial.train < case.reached[0] - 0.05:
+            break
+        if (
+            factor == 100.0
+            and found[0].train - case.reached[0] < 0.02
+            and trial.train - case.reached[0] < 0.02
+            and not _slow(case)
+        ):
+            break
+    return found
+
+
+def _slow(case: Case) -> bool:
+    rate, adaptive = case.hyper("lr"), type(case.optimizer).__name__.startswith(ADAPTIVE)
+    return rate < USUAL[adaptive]
+
+
+def _pace(case: Case) -> tuple[Figure, ...]:
+    ratios = [v for row in case.run.ratios.values() for v in row if math.isfinite(v) and v > 0]
+    if not ratios:
+        return ()
+    return (Figure("update", -float(np.median(ratios)), -1e-3, "(minus the) median update of a parameter over its size"),)
+
+
+def lower(case: Case) -> list[Suspect]:
+    """A rate that may be lowered: where the loss leaves, jumps, or has learnt nothing."""
+    unsteady = rough(case)
+    gone = away(case)
+    if not (gone or unsteady >= ROUGH or case.reached[0] < STUCK):
+        return []
+    if gone:
+        words = "the loss is not finite from step" if case.run.broke is not None else "largest loss over its start"
+        losses = np.array(case.run.losses)
+        value = float(case.run.broke) if case.run.broke is not None else float(losses.max() / max(abs(losses[0]), 1e-12))
+        figures: tuple[Figure, ...] = (Figure("away", value, 0.0 if case.run.broke is not None else AWAY, words),)
+    else:
+        figures = (Figure("rough", unsteady, ROUGH, "share of looks in the second half at which the training loss rises"),)
+    return [Suspect("divergence" if gone else "lr_too_high", figures, _lowered)]
+
+
+def _lowered(case: Case) -> list[Trial]:
+    found: list[Trial] = []
+    for factor in (0.1, 0.01, 0.001):
+        trial = case.trial(times(factor))
+        if trial is None:
+            break
+        found.append(trial)
+        if trial.train > max(0.5, case.reached[0] + 0.3):
+            break
+        if factor == 0.01 and not away(case):
+            break
+    return found
+
+
+def decayed(case: Case) -> list[Suspect]:
+    """A schedule that has taken the rate away long before the end."""
+    rates = np.array(case.run.rates)
+    if case.setup.schedule is None or len(rates) < 3 or not rates.max() > 0:
+        return []
+    peak = int(np.argmax(rates))
+    low = np.flatnonzero(rates[peak:] < COOLED * rates.max())
+    if not len(low) or (peak + low[0]) / len(rates) > EARLY:
+        return []
+    at = peak + int(low[0])
+    figure = Figure(
+        "cooled", -at / len(rates), -EARLY, f"(minus the) share of the run after which the rate is below {COOLED:.0%} of its peak"
+    )
+    return [
+        Suspect(
+            "lr_decays_too_early", (figure,), lambda k: k.fixed("lr_decays_too_early", 2), 1.15, at * case.setup.steps_per_epoch
+        )
+    ]
+
+
+def momentum(case: Case) -> list[Suspect]:
+    """Momentum that outlives the run's own turns."""
+    value = case.hyper("momentum")
+    if value <= MOMENTUM:
+        return []
+    return [Suspect("oscillation", (Figure("momentum", value, MOMENTUM, "momentum"),), lambda k: k.fixed("oscillation"), 1.15)]
+
+
+def small_batch(case: Case) -> list[Suspect]:
+    """Batches of a few rows."""
+    size = case.setup.batch_size
+    if size > FEW or case.setup.rows < 8 * size:
+        return []
+    norm = any(isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d) for m in case.setup.model.modules())
+    figure = Figure(
+        "rows",
+        -float(size),
+        -float(FEW),
+        "(minus the) rows of a batch" + (", which batch normalisation averages over" if norm else ""),
+    )
+    weight = 1.1 if size <= TINY or norm else 0.85
+    return [Suspect("batch_too_small", (figure,), lambda k: k.fixed("batch_too_small", 3), weight, 0 if norm else None)]
+
+
+def large_batch(case: Case) -> list[Suspect]:
+    """Batches of nearly all rows: hardly any steps."""
+    share = case.setup.batch_size / case.setup.rows
+    if share < WHOLE or case.setup.rows < 32:
+        return []
+    figure = Figure("share", share, WHOLE, f"share of the rows in one batch ({case.setup.steps} steps in all)")
+    return [Suspect("batch_too_large", (figure,), lambda k: k.fixed("batch_too_large"), 0.8 if _slow(case) else 1.1)]
