@@ -41,8 +41,9 @@ def plain(criteria: Sequence[Criterion], outcome: Outcome) -> tuple[Kind, dict[s
 def decide(criteria: Sequence[Criterion], outcome: Outcome) -> Verdict:
     """The verdict on an outcome.
 
-    Undecided: the two sets of seeds, or one of them and all seeds together, disagree; or the claim would hold while a control
-    does not, so that the experiment could not have told the difference.
+    Undecided: the two sets of seeds disagree, or both together take back what one of them held; or the claim would hold while a
+    control does not, so that the experiment could not have told the difference. Where the two sets agree, the verdict is that of
+    all seeds together, which may show what half of them are too few for.
 
     >>> from slalom.claims.criteria import above
     >>> from slalom.claims.words import T
@@ -62,14 +63,18 @@ def decide(criteria: Sequence[Criterion], outcome: Outcome) -> Verdict:
         return Verdict("undecided", states, intervals, f"control not held: {', '.join(failed)}")
     if outcome.seeded:
         halves = [plain(criteria, outcome.half(k)) for k in (0, 1)]
-        if any(half != kind for half, _ in halves):
+        if halves[0][0] != halves[1][0] or (halves[0][0] != kind and _taken_back(states, halves)):
             flipped = [c for c in criteria if len({states[c.key], *(s[c.key] for _, s in halves)}) > 1]
-            said = " / ".join(half for half, _ in halves)
-            needed = [n for c in flipped if (n := seeds_needed(c, intervals[c.key])) is not None]
-            why = f"two sets of seeds say {said}, together {kind}"
             sides = (*(half for half, _ in halves), kind)
+            needed = [n for c in flipped if (n := seeds_needed(c, intervals[c.key])) is not None]
+            why = f"two sets of seeds say {sides[0]} / {sides[1]}, together {kind}"
             return Verdict("undecided", states, intervals, why, max(needed, default=None), sides)
     return Verdict(kind, states, intervals)
+
+
+def _taken_back(states: dict[str, State], halves: Sequence[tuple[Kind, dict[str, State]]]) -> bool:
+    """Whether one set of seeds held a criterion that all together do not: more seeds may show more, not less."""
+    return any(s == "held" and states[k] != "held" for _, half in halves for k, s in half.items())
 
 
 def seeds_needed(criterion: Criterion, i: Interval) -> int | None:

@@ -76,6 +76,17 @@ def test_two_sets_of_seeds_that_disagree_are_undecided():
     assert weak.seeds > 5
 
 
+def test_more_seeds_may_show_more_but_not_take_back():
+    """Two sets that are each too small for an effect agree; all seeds together find it."""
+    small = (1.0, 3.2, -0.4, 1.1, 3.0)
+    assert interval(small).low < 0 < interval(small + small).low
+    assert decide([above("gain", NAME)], outcome(gain=small + small)).kind == "holds"
+    up, down = (5.0, 6.0, 5.5, 5.2, 5.8), (-5.0, -6.0, -5.5, -5.2, -5.8)
+    crossed = decide([above("a", NAME), above("b", NAME)], outcome(a=up + down, b=down + up))
+    assert crossed.sides == ("depends", "depends", "fails")
+    assert crossed.kind == "undecided"
+
+
 def test_seeds_needed_have_the_power_that_is_said():
     """Against a simulation: with so many seeds, four sets of five find an effect of that size."""
     rule, spread = above("gain", NAME), Interval(0.5, -0.2, 1.2, 1.0, 10)

@@ -35,16 +35,17 @@ LEAD = T(
 )  # fmt: skip
 HOW = T(
     "**holds**: every effect is as asked, with its whole 95 % interval (Student's t over seeds). **fails**: none is. "
-    "**depends**: some are; "
-    "then it is said on what. **undecided**: two sets of seeds, or one of them and both together, disagree, or a control "
-    "outside the group was not told apart "
-    "where alikeness was claimed. Learning rates are tuned for each method, on the other set of seeds than the one judged; a "
-    "rate at the edge of its grid is "
-    "flagged. The tasks are small: a verdict holds for what was measured.",
+    "**depends**: some "
+    "are; then it is said on what. **undecided**: two sets of seeds disagree, or a control outside the group was not told "
+    "apart where "
+    "alikeness was claimed. Learning rates are tuned for each method, on the other set of seeds than the one judged; a rate "
+    "at the "
+    "edge of its grid is flagged. The tasks are small: a verdict holds for what was measured.",
     "**成立**：每个效应的整个 95% 区间（对种子的 Student t 区间）都满足要求。**不成立**：没有一个满足。**视情况而定**：部分满"
-    "足，并说明取决于什么。**未决**：两组种子"
-    "之间，或其中一组与合并结果之间不一致；或在声称“相近”时组外对照也未能区分开。每种方法的学习率单独调节，且用的是另一组种"
-    "子；落在网格边缘的会标出。任务都很小：结论只适用于所测的情形。",
+    "足，并"
+    "说明取决于什么。**未决**：两组种子互相矛盾，或在声称“相近”时组外对照也未能区分开。每种方法的学习率单独调节，且用的是另一"
+    "组种子；"
+    "落在网格边缘的会标出。任务都很小：结论只适用于所测的情形。",
 )  # fmt: skip
 MADE = T(
     "Generated from the run of {date} on {processor} ({cores} cores, {threads} thread), Slalom {slalom}, torch {torch}; {n} "
