@@ -101,6 +101,9 @@ def o20(plan: Plan) -> Outcome:
          below("default", T("accuracy lost at lr .001, percentage points", "lr = 0.001 损失的准确率，百分点"), 1.0)),
         switch=T("what it is compared with", "与谁比较"),
         prototype="fails",
+        note=T("The prototype found no evidence: more rates than SGD, as many as the others, which is what this run shows "
+            "too.",
+               "原型认为没有证据：可用的学习率比 SGD 多，与其他方法相当；这次运行也是如此。"),
     )
 )  # fmt: skip
 def o30(plan: Plan) -> Outcome:

@@ -38,7 +38,7 @@ def scheduled(plan: Plan, name: str) -> Sweep:
         "inverse": InverseTimeDecay(10 / STEPS), "restarts": CosineRestarts(STEPS / 3), "triangular": Triangular(up=STEPS / 6),
         "too fast": ExponentialDecay(0.9), **{f"cosine to {f:g}": Cosine(STEPS, final=f) for f in (0.1, 0.01, 0.001)},
     }  # fmt: skip
-    return sweep(digits(steps=STEPS, batch=16), "sgd", [*decades(0.1, 3, 4)[::2], 3.0], plan, schedule=made[name])
+    return sweep(digits(steps=STEPS, batch=16), "sgd", [0.1, 0.2, 0.4, 0.8, 1.6], plan, schedule=made[name])
 
 
 def best(plan: Plan, name: str) -> np.ndarray:
@@ -133,6 +133,7 @@ KINDS = ("exponential", "inverse", "cosine")
          *(within(k, T(f"accuracy, {k} - step, percentage points", f"准确率，{k} - 阶梯，百分点"), 1.0) for k in KINDS),
          control(below("too fast", T("accuracy, a decay that is too fast - step, percentage points",
              "准确率，过快的衰减 - 阶梯，百分点"), -1.0))),
+        switch=T("the formulas hold; whether the choice matters is the rest", "公式成立；选择是否要紧看其余各行"),
     )
 )  # fmt: skip
 def l9(plan: Plan) -> Outcome:
