@@ -15,7 +15,7 @@ from slalom.figures.extras import build_clock, build_range_test, build_schedule
 from slalom.figures.findings import build_findings
 from slalom.figures.heat_map import build_heat_maps
 from slalom.figures.records import Array, CurveSet, LaneTable, LrResponse, RaceFigure, RetiredLane
-from slalom.figures.words import verdict
+from slalom.figures.words import verdict_of
 from slalom.race.results import LeaderRow
 
 MOST_SAMPLES = 60_000  # training losses of all lanes together: 300 lanes keep 200 steps each at most
@@ -73,7 +73,7 @@ def build_race(result: RaceLike, range_test: Any = None) -> RaceFigure:
     model, name = str(plan.get("model_name") or plan.get("model") or "model"), str(data.get("name", "data"))
     return RaceFigure(
         title=f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'} on {name}",
-        verdict=verdict(rows, len(rules), sum(lane.status == "unfinished" for lane in result.lanes)),
+        verdict=verdict_of(result),
         when=_when(environment),
         model=model,
         metric=str(result.metric),

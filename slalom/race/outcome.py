@@ -14,12 +14,15 @@ from torch import Tensor
 
 from slalom.core.errors import BadValueError, SlalomError
 from slalom.race import hooks
+from slalom.race.compare.kits import kit_of
+from slalom.race.compare.reading import Comparison
 from slalom.race.events import Note
 from slalom.race.heat import CURVES, Array, HeatRecord
 from slalom.race.leaderboard import Leaderboard
 from slalom.race.plan import Plan
 from slalom.race.results import LaneResult, LeaderRow
 from slalom.race.store import Store, whole_directory
+from slalom.race.variants.axes import variant_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +89,16 @@ class RaceResult:
         samples = (self.data["val"], self.data["test"]) if self._plan.counts else None
         return Leaderboard(self.lanes, self.metric, self.higher_is_better, samples)
 
+    def comparison(self, baseline: str | None = None) -> Comparison:
+        """Each method of the race's variants at its best strength against the baseline; see `Comparison`.
+
+        `baseline`: a method's name; None: the comparison's own, `"none"` where a variant has nothing, else the first.
+        """
+        if baseline is None and self._plan.compare is not None:
+            baseline = kit_of(self._plan.compare).baseline
+        samples = self.data["test"] if self._plan.counts else None
+        return Comparison(self.lanes, self.metric, self.higher_is_better, baseline, samples)
+
     @property
     def best(self) -> LeaderRow:
         """The leader's row."""
@@ -122,6 +135,7 @@ class RaceResult:
         for lane in self.lanes:
             row = asdict(lane)
             row["hypers"] = ", ".join(f"{k}={v!r}" for k, v in lane.hypers.items())
+            row["variant"] = variant_text(dict(lane.variant))
             rows.append(row)
         return pd.DataFrame(rows, columns=[f.name for f in fields(LaneResult)])
 

@@ -29,12 +29,13 @@ def start(prepared: Prepared, directory: str | os.PathLike[str] | None, on_event
 
 
 def go_on(
-    directory: str | os.PathLike[str], model: Any, data: Any, schedule: Any, loss: Any, metric: Any, on_event: OnEvent | None
-) -> RaceResult:
+    directory: str | os.PathLike[str], model: Any, data: Any, schedule: Any, loss: Any, metric: Any, augment: Any,
+    on_event: OnEvent | None,
+) -> RaceResult:  # fmt: skip
     """Resume: finished heats are read, the heat under way goes on from its checkpoint."""
     store = Store(directory)
     plan = store.plan()
-    prepared = prepare_again(plan, model, data, schedule, loss, metric)
+    prepared = prepare_again(plan, model, data, schedule, loss, metric, augment)
     store.lock()
     try:
         store.clean()

@@ -116,7 +116,8 @@ class Store(RunDirectory):
             lanes = [PlannedLane(**p) for p in body["lanes"]]
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StoreError(f"heat {heat} in {self.path} cannot be read: {error}") from error
-        return HeatRecord(heat, lanes, body["epoch"], {k: curves[k] for k in CURVES}, results)
+        stops = {i: (r.stopped_epoch, r.kept_epoch) for i, r in enumerate(results) if r.kept_epoch is not None}
+        return HeatRecord(heat, lanes, body["epoch"], {k: curves[k] for k in CURVES}, results, stops=stops)
 
     def read_under_way(self, heat: int, plan: Plan) -> HeatRecord | None:
         """A heat that was stopped, from its checkpoint; None where there is none."""

@@ -69,11 +69,17 @@ def uniform_at(key: Tensor, site: int | Tensor, *index: Tensor) -> Tensor:
     return drawn
 
 
-def drop(x: Tensor, key: Tensor, site: int, p: float, mask_shape: Sequence[int]) -> Tensor:
-    """Inverted dropout of `x`; the mask has `mask_shape` (after the lane axis of `key`, if it has one)."""
-    if p >= 1:
+def drop(x: Tensor, key: Tensor, site: int, p: float | Tensor, mask_shape: Sequence[int]) -> Tensor:
+    """Inverted dropout of `x`; the mask has `mask_shape` (after the lane axis of `key`, if it has one).
+
+    `p`: a number below 1 as a tensor where it is a lane's own, shaped to stand beside `x`.
+    """
+    if isinstance(p, Tensor):
+        keep = uniform(key, site, mask_shape) >= p.to(torch.float32)  # the numbers that are drawn are of that precision
+    elif p >= 1:
         return x * 0
-    keep = uniform(key, site, mask_shape) >= p
+    else:
+        keep = uniform(key, site, mask_shape) >= p
     return torch.where(keep, x / (1 - p), 0)
 
 
@@ -107,9 +113,9 @@ class CounterDropout(TorchFunctionMode):
         """Dropout of every element of `x` by itself."""
         return self._dropout(0, x, p)
 
-    def _dropout(self, dims: int, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    def _dropout(self, dims: int, input: Tensor, p: float | Tensor = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
         # Out of place also when inplace is asked for: the result is the same, and vmap cannot write into a shared input.
-        if not training or p == 0:
+        if not training or (not isinstance(p, Tensor) and p == 0):
             return input
         self.site += 1
         shape = input.shape if dims == 0 else (*input.shape[: input.dim() - dims], *([1] * dims))

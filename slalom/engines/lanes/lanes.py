@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from slalom.core.errors import BadValueError
 from slalom.engines.lanes.choose import Choice, choose
 from slalom.engines.lanes.chunk import Chunk, Retirement
+from slalom.engines.lanes.dropout import owned, plain
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, aliases, as_factory, initialise
 from slalom.engines.lanes.losses import Loss
-from slalom.engines.lanes.update import Floats, kernels_for
+from slalom.engines.lanes.update import Floats, kernels_for, thresholds
 from slalom.engines.lanes.workers import map_chunks
 
 # Lanes a chunk: the working set of an MLP of 10,000 parameters then fits a core's share of the cache. A lane that runs in C has
@@ -87,6 +88,10 @@ class Lanes:
         self.lanes = list(lanes)
         self.dtype = dtype
         modules = modules_of(model, self.lanes, dtype)
+        if any(lane.dropout is not None for lane in lanes):
+            own = {id(module): module for module in modules}
+            owned_by = {key: owned(module) for key, module in own.items()}
+            modules = [owned_by[id(module)] for module in modules]
         self._template = modules[0]
         self.layout = Layout.of(self._template)
         for lane, module in zip(lanes, modules, strict=True):
@@ -106,9 +111,12 @@ class Lanes:
         self._chunks = self._make_chunks(modules, chunk)
 
     def _make_chunks(self, modules: Sequence[nn.Module], chunk: int | None = None) -> list[Chunk]:
-        order = sorted(range(len(self.lanes)), key=lambda i: tuple(map(str, self.lanes[i].optimizer.program)))
+        order = sorted(range(len(self.lanes)), key=self._kind)
         size = chunk or chunk_size(len(order), torch.get_num_threads(), self.choice.name)
         return [self._make_chunk(order[i : i + size], modules) for i in range(0, len(order), size)]
+
+    def _kind(self, i: int) -> Any:
+        return tuple(map(str, self.lanes[i].optimizer.program)), thresholds(self.lanes[i])
 
     def _make_chunk(self, numbers: list[int], modules: Sequence[nn.Module]) -> Chunk:
         lanes = [self.lanes[i] for i in numbers]
@@ -178,10 +186,19 @@ class Lanes:
         done = map_chunks(work, self._chunks)
         return self._gather([d[0] for d in done]), self._gather([d[1] for d in done])
 
-    def evaluate(self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]]) -> Floats:
-        """Measures `f(outputs [n, ...], targets [n, ...])` of every lane in evaluation mode: `[measures, lanes]`."""
+    def evaluate(
+        self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]], stopped: Sequence[int] = ()
+    ) -> Floats:
+        """Measures `f(outputs [n, ...], targets [n, ...])` of every lane in evaluation mode: `[measures, lanes]`.
+
+        NaN for lanes that have retired or been stopped, but for those in `stopped`.
+        """
         x, y = self._cast(x), self._cast(y)
-        return self._gather(map_chunks(lambda c: c.evaluate(x, y, measures, EVALUATION_BATCH), self._chunks))
+
+        def work(chunk: Chunk) -> Floats:
+            return chunk.evaluate(x, y, measures, EVALUATION_BATCH, [k for k in stopped if k in chunk.numbers])
+
+        return self._gather(map_chunks(work, self._chunks))
 
     def predict(self, x: Tensor) -> Tensor:
         """Outputs `[lanes, n, ...]` in evaluation mode (a retired lane's are those of its last finite state)."""
@@ -243,7 +260,18 @@ class Lanes:
         with torch.no_grad():
             for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
                 tensor.copy_(held[name])
-        return module
+        return plain(module)
+
+    def restore(self, lane: int, weights: Mapping[str, Tensor]) -> None:
+        """Puts back what `weights(lane)` gave before; the optimizer's state stays as it is."""
+        held = {name: weights[k] for k, name in aliases(self._template).items()}
+        chunk = self._chunk_of(lane)
+        row = chunk.numbers.index(lane)
+        for name, view in self.layout.split(chunk.params[row : row + 1]).items():
+            view[0].copy_(held[name])
+        for name, buffer in chunk.buffers.items():
+            if name in held:  # what is no part of a state dict has not changed
+                buffer[row].copy_(held[name])
 
     def explain(self) -> str:
         """Which mechanism runs the lanes and why; layer by layer where it differs."""
