@@ -99,31 +99,6 @@ def a6(plan: Plan) -> Outcome:
     return Outcome({"accuracy": told(gain), "gradient": told(made["relu"] - made["sigmoid"])})
 
 
-def dead(plan: Plan, act: str, lr: float, depth: int = 5, steps: int = 300) -> tuple[float, ...]:
-    """Share of units that are off - no slope to speak of - on every training digit after training."""
-    task = digits((32,) * depth, act, steps=max(steps, 1))
-    if steps:
-        lanes = train(task, lanes_of("momentum", lr=lr, seed=list(plan.seeds))).lanes
-        made = [lanes.module(i) for i in range(len(lanes))]
-    else:
-        made = []
-        for seed in plan.seeds:
-            torch.manual_seed(seed)
-            made.append(task.make())
-    return tuple(float(torch.cat(_before(net, task.x)).double().mean()) for net in made)
-
-
-def _before(net: nn.Module, x: Tensor) -> list[Tensor]:
-    """For each hidden unit whether it is below zero for every input."""
-    made = []
-    with torch.no_grad():
-        for layer in net.children():
-            if not isinstance(layer, nn.Linear):
-                made.append((x <= 0).all(0))
-            x = layer(x)
-    return made
-
-
 @experiment(
     Claim(
         "A8", T("Leaky ReLU cures dying units, is slower, and is better - though not always.",
