@@ -58,11 +58,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Run:
-    """Results by claim, in the book's order, with the plan and where they were measured."""
+    """Results by claim, in the book's order, with the plan and where they were measured.
+
+    `stale`: claims whose outcomes were measured under another rule than this version's, or that it lacks; they are in no result.
+    """
 
     plan: ClaimsPlan
     environment: Mapping[str, Any]
     results: Mapping[str, Result]
+    stale: tuple[str, ...] = ()
 
     @property
     def date(self) -> str:
@@ -107,7 +111,7 @@ class ClaimStore:
         found = {}
         for path in (self.store.path / "outcomes").glob("*.json"):
             found[path.stem] = _result(path)
-        return Run(plan, self.store.environment(), {k: found[k] for k in sorted(found, key=order)})
+        return _run(plan, self.store.environment(), found)
 
 
 def load_run(path: str | Path | None = None) -> Run:
@@ -119,9 +123,15 @@ def load_run(path: str | Path | None = None) -> Run:
         body = json.loads(where.read_text(encoding="utf-8"))
         results = {r["id"]: result_from(r) for r in body["results"]}
         plan = ClaimsPlan.model_validate(body["plan"])
-        return Run(plan, body["environment"], {k: results[k] for k in sorted(results, key=order)})
+        return _run(plan, body["environment"], results)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"cannot read the claims' run {where}: {error}") from error
+
+
+def _run(plan: ClaimsPlan, environment: Mapping[str, Any], found: Mapping[str, Result]) -> Run:
+    fits = {k: k in every() and all(c.key in r.outcome.effects for c in every()[k].claim.criteria) for k, r in found.items()}
+    kept = {k: found[k] for k in sorted(found, key=order) if fits[k]}
+    return Run(plan, environment, kept, tuple(sorted((k for k in found if not fits[k]), key=order)))
 
 
 def write_run(run: Run, path: str | Path) -> None:

@@ -45,6 +45,8 @@ def show_list(path: Path | None, *, as_json: bool) -> None:
     if run is not None:
         where = f"{run.environment['processor']}, {run.environment['cores']} cores"
         out.print(Text(f"verdicts of the run of {run.date} ({where}{', quick' if run.plan.quick else ''})", "dim"))
+        if run.stale:
+            out.print(Text(f"measured under another rule than this version's: {', '.join(run.stale)}; run them again", "yellow"))
     out.print(Text("One of them: slalom claims show O13. Test it here: slalom claims run O13", "dim"))
 
 

@@ -65,3 +65,14 @@ def test_quick_has_two_seeds_in_each_set(monkeypatch):
     claims.run()
     assert [(p.n, p.quick) for p in seen] == [(2, True), (7, False), (entry.claim.seeds, False)]
     assert seen[0].seeds == (0, 1, 2, 3)
+
+
+def test_an_outcome_under_another_rule_is_told_apart(tmp_path):
+    where = tmp_path / "run"
+    claims.run(["C1", "O27"], directory=where)
+    path = where / "outcomes" / "C1.json"
+    body = json.loads(path.read_text())
+    body["outcome"]["effects"] = {"old": [1.0]}
+    path.write_text(json.dumps(body))
+    found = claims.load_run(where)
+    assert (list(found.results), found.stale) == (["O27"], ("C1",))
