@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from typing import Any
 
 from slalom.race import hooks
@@ -26,6 +28,16 @@ class Drawable:
         """
         assert hooks.save is not None
         return hooks.save(self, path, **options)
+
+    def _repr_html_(self) -> str | None:
+        """For notebooks: the picture, with the record's own words below it as text."""
+        picture = self._repr_png_()
+        if picture is None:
+            return None
+        words = html.escape(str(self)) if type(self).__str__ is not object.__str__ else ""
+        details = f"<details><summary>figures</summary><pre>{words}</pre></details>" if words else ""
+        source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+        return f'<img alt="{type(self).__name__}" src="{source}">{details}'
 
     def _repr_png_(self) -> bytes | None:
         """For notebooks; nothing where matplotlib is not installed, so that the text is shown."""

@@ -15,7 +15,6 @@ from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
 from slalom.engines.lanes import Lane, Lanes, TorchOptimizer
 from slalom.engines.lanes.lane import momentum_hyper
-from slalom.engines.lanes.lanes import chunk_size
 from slalom.engines.lanes.losses import one_loss
 from slalom.race.metrics import in_units
 from slalom.race.parts import Parts
@@ -107,7 +106,7 @@ class Heat:
             example=first,
             mechanism=plan.mechanism,
             dtype=getattr(torch, plan.dtype),
-            chunk=chunk_size(len(lanes), plan.threads),
+            threads=plan.threads,
         )
         n, steps, epochs = len(planned), plan.total_steps, plan.epochs
         shapes = dict(zip(CURVES, ((n, steps), (n, steps), (n, epochs), (n, epochs)), strict=True))

@@ -97,3 +97,72 @@ def test_paths_lie_where_they_are_drawn():
     assert len(bright) == 20
     assert {len(line.plain) for line in bright} == {40}
     assert any(0x2800 < ord(c) < 0x2900 for c in bright[0].plain)
+
+
+def test_teaching_pictures(tmp_path):
+    where = tmp_path / "x.png"
+    done = run("--teach", "bias-correction", "--save", where, "--theme", "light")
+    assert done.exit_code == 0, done.output
+    assert where.read_bytes()[:4] == b"\x89PNG"
+    assert "adagrad-shrinks" in run("--list").output
+    assert run("--teach", "bias-correction").exit_code == 2
+    assert run("beale", "--teach", "bias-correction", "--save", where).exit_code == 2
+    wrong = run("--teach", "bias", "--save", where)
+    assert wrong.exit_code == 1
+    assert "there is no teaching picture 'bias'" in wrong.stderr
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    """A small race on disk."""
+    where = tmp_path_factory.mktemp("runs") / "one"
+    slalom.race("mlp:6", "iris", rules=["adam", "sgd"], lrs=[0.02], seeds=2, epochs=4, widen=False, directory=where)
+    return where
+
+
+def test_the_loss_around_a_races_network(directory, tmp_path):
+    done = run("--run", directory, "--points", "5", "--save", tmp_path / "x.png")
+    assert done.exit_code == 0, done.output
+    assert "Loss around lane" in done.output
+    assert "largest Hessian eigenvalue" in done.output
+    assert (tmp_path / "x.png").exists()
+    told = json.loads(run("--run", directory, "--lane", "3", "--points", "3", "--json").output)
+    result = slalom.load(directory)
+    assert told["title"].startswith(f"Loss around lane 3: {result.lanes[3].rule}, lr 0.02, seed")
+    # the middle of the slice is the network itself: its loss over the training rows, by hand
+    made = slalom.landscape.networks.network_of(result, 3)
+    loss = slalom.landscape.networks.ground.ground_of(made.model, made.data)[0]
+    assert told["planes"][0]["losses"][1][1] == pytest.approx(loss.at(loss.row), rel=1e-5)
+
+
+def test_the_line_between_two_lanes(directory):
+    told = json.loads(run("--run", directory, "--lane", "0", "--to", "1", "--points", "5", "--json").output)
+    lanes = slalom.load(directory).lanes
+    assert told["names"] == [f"{lanes[k].rule}, lr 0.02, seed {lanes[k].seed}" for k in (0, 1)]
+    # the race measured the same networks on the validation rows at its end
+    assert told["val"][told["at"].index(0.0)] == pytest.approx(lanes[0].val_loss, rel=1e-4)
+    assert told["val"][told["at"].index(1.0)] == pytest.approx(lanes[1].val_loss, rel=1e-4)
+
+
+def test_runs_in_their_plane():
+    done = run("--train", "iris", "--model", "mlp:4", "--rules", "sgd,adam", "--lr", ".05", "--epochs", "3", "--points", "5")
+    assert done.exit_code == 0, done.output
+    assert "of the variance kept" in done.output
+    assert "adam 0.05: loss" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--run", "x", "--list"], 2, "--list and --run exclude each other"),
+        (["beale", "--run", "x"], 2, "a surface does not go with --run"),
+        (["--run", "x", "--tuned"], 2, "--tuned or --lr does not go with --run"),
+        (["beale", "--epochs", "3"], 2, "--epochs does not go with a surface"),
+        (["--train", "iris", "--tuned"], 1, "--train takes one learning rate for all"),
+        (["--run", "no-such-place"], 1, "no-such-place"),
+    ],
+)
+def test_refusals_about_networks(arguments, code, said):
+    done = run(*arguments)
+    assert done.exit_code == code
+    assert said in " ".join((done.output + done.stderr).replace("│", " ").split())

@@ -59,7 +59,7 @@ class Lanes:
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
     `"native"`, `"stacked"`, `"traced"`, `"vmap"`, `"solo"`; a `Choice` of one's own is taken as it is. `dtype`: of parameters
-    and buffers. `chunk`: lanes that a thread trains together.
+    and buffers. `chunk`: lanes that a thread trains together; `threads`: how many share them (torch's setting).
 
     `notes`: what the person should know, such as a slower way that had to be taken.
 
@@ -77,7 +77,7 @@ class Lanes:
     def __init__(
         self, model: nn.Module | Callable[[], nn.Module] | Sequence[nn.Module], lanes: Sequence[Lane], *, loss: str | Loss,
         example: tuple[Tensor, Tensor], mechanism: str | Choice = "auto", dtype: torch.dtype = torch.float32,
-        chunk: int | None = None,
+        chunk: int | None = None, threads: int | None = None,
     ) -> None:  # fmt: skip
         if not lanes:
             raise BadValueError("there are no lanes to train; give at least one")
@@ -87,6 +87,7 @@ class Lanes:
             raise BadValueError(f"chunk must be a whole number of lanes >= 1, got {chunk!r}")
         self.lanes = list(lanes)
         self.dtype = dtype
+        self._threads = threads or torch.get_num_threads()
         modules = modules_of(model, self.lanes, dtype)
         if any(lane.dropout is not None for lane in lanes):
             own = {id(module): module for module in modules}
@@ -99,7 +100,7 @@ class Lanes:
                 raise BadValueError(f"the factory made another architecture for seed {lane.seed}; lanes of a heat must share one")
         x, y = (self._cast(part) for part in example)
         self._loss = loss
-        size = min(chunk or chunk_size(len(lanes), torch.get_num_threads()), len(lanes))
+        size = min(chunk or chunk_size(len(lanes), self._threads), len(lanes))
         if isinstance(mechanism, Choice):
             self.choice = mechanism
         else:
@@ -112,7 +113,7 @@ class Lanes:
 
     def _make_chunks(self, modules: Sequence[nn.Module], chunk: int | None = None) -> list[Chunk]:
         order = sorted(range(len(self.lanes)), key=self._kind)
-        size = chunk or chunk_size(len(order), torch.get_num_threads(), self.choice.name)
+        size = chunk or chunk_size(len(order), self._threads, self.choice.name)
         return [self._make_chunk(order[i : i + size], modules) for i in range(0, len(order), size)]
 
     def _kind(self, i: int) -> Any:

@@ -11,12 +11,15 @@ from slalom.figures.pictures.style import Theme, colormap, outlined
 LEVELS = 18
 
 
-def draw_heights(axes: Any, x: Any, y: Any, z: Any, theme: Theme, *, log: bool = False, levels: int = LEVELS) -> Any:
-    """Filled contours with thin lines between; with `log`, of the logarithm of the height above the lowest point."""
+def draw_heights(axes: Any, x: Any, y: Any, z: Any, theme: Theme, *, log: bool = False, levels: Any = LEVELS) -> Any:
+    """Filled contours with thin lines between; with `log`, of the logarithm of the height above the lowest point.
+
+    `levels`: how many, or where.
+    """
     z = np.where(np.isfinite(z), z, np.nan)
     shown = _logarithm(z) if log else z
     low, high = np.nanmin(shown), np.nanmax(shown)
-    steps = np.linspace(low, high if high > low else low + 1, levels + 1)
+    steps = np.linspace(low, high if high > low else low + 1, levels + 1) if isinstance(levels, int) else levels
     filled = axes.contourf(x, y, shown, levels=steps, cmap=colormap(theme), antialiased=True, zorder=0)
     axes.contour(x, y, shown, levels=steps[1:-1], colors=[theme.line], linewidths=0.5, linestyles="solid", alpha=0.16, zorder=0.5)
     axes.set_xlim(x[0], x[-1])

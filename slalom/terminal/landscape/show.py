@@ -12,6 +12,7 @@ from rich.text import Text
 from slalom.landscape.paths import Landscape, landscape
 from slalom.landscape.paths.record import Path as Way
 from slalom.landscape.surfaces import surfaces
+from slalom.landscape.teaching import lessons, teach
 from slalom.terminal.landscape.drawing import colour, drawn, letter, rules_of
 from slalom.terminal.marks import number, rate
 from slalom.terminal.output import console, say
@@ -63,7 +64,24 @@ def show_surfaces() -> None:
         table.add_row(s.name, formula, Text(s.about, "dim"), str(s.steps), s.goal.words)
     out = console()
     out.print(table)
+    lesson_table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    lesson_table.add_column("teaching picture", style="bold", no_wrap=True)
+    lesson_table.add_column("what it shows")
+    for name, said in lessons().items():
+        lesson_table.add_row(name, Text(said, "dim"))
+    out.print()
+    out.print(lesson_table)
+    out.print(Text("A teaching picture: slalom landscape --teach NAME --save x.png", "dim"))
     out.print(Text("Your own: slalom landscape package.module:f, a function f(x, y). Turned: --rotate 45.", "dim"))
+
+
+def write_lesson(name: str, save: Path, picture: dict[str, Any]) -> None:
+    """Write a teaching picture."""
+    from slalom.figures.pictures import ready
+
+    ready(save, **picture)
+    teach(name).save(save, **picture)
+    say(f"wrote {save}")
 
 
 def _table(record: Landscape) -> Table:

@@ -32,7 +32,7 @@ def test_the_picture_says_what_it_shows(record):
 def test_every_word_can_be_read(record):
     for made in (record, slalom.landscape("noisy_moons", steps=5), slalom.landscape("rosenbrock", lr="tuned", steps=20)):
         check_readable(made.plot())
-        check_readable(made.plot(theme="light", size=(10, 6)))
+    check_readable(record.plot(theme="light", size=(10, 6)))
 
 
 def test_lines_are_the_paths(record):
