@@ -54,7 +54,7 @@ def l4(plan: Plan) -> Outcome:
         found = train_noisy(plan, settings, 200, lambda width=width: mlp((64,), (width,), 10))  # type: ignore[misc]
         tables.append(100 * found.test.reshape(len(lrs), len(decays), -1))
     wide = np.stack(tables)  # [widths, rates, decays, seeds]
-    effects = {}
+    effects: dict[str, tuple[float, ...]] = {}
     for name, cube in (("usual", wide[1:, :, :-1]), ("wide", wide)):
         spread = {"width": cube.mean((1, 2)).std(0), "lr": cube.mean((0, 2)).std(0), "decay": cube.mean((0, 1)).std(0)}
         effects |= {f"{name} {k}": told(spread["lr"] - spread[k]) for k in ("decay", "width")}
