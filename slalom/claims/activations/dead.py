@@ -33,14 +33,16 @@ from slalom.engines.lanes import lanes_of
                           "初始化时关闭的比例减去训练后的一半，像素 0 到 1")),
          above("centred", T("share off at birth minus half that after lr .18, standardised",
                             "初始化时关闭的比例减去训练后的一半，标准化"))),
-        erratum=T("A unit is born dead where all its inputs have one sign, as pixels have; with standardised inputs it is "
-            "the learning "
-                  "rate that kills. Initialisation takes over again in very deep, narrow networks.",
-                  "当输入全为同号（如像素）时单元会一出生就死亡；输入标准化后，致死的是学习率。在很深很窄的网络中，初始化又成"
-                  "为主因。"),
-        switch=T("whether the inputs are centred", "输入是否居中"), prototype="fails",
-        note=T("The prototype's inputs were standardised, where the second half of the sentence fails here too.",
-               "原型的输入是标准化的；在这种情形下，后半句在这里同样不成立。"),
+        erratum=T("With pixels from 0 to 1 some units are born dead and as many die in training; with standardised inputs "
+            "training at a "
+                  "large rate kills most. Initialisation takes over in very deep, narrow networks.",
+                  "像素取 0 到 1 时，一部分单元生来就死，另有同样多的在训练中死去；输入标准化后，多数死于大学习率的训练。在很"
+                  "深很窄的"
+                  "网络中，初始化才成为主因。"),
+        switch=T("the half of the sentence: units do die; that initialisation is the main cause is not seen at this depth",
+                 "看句子的哪一半：单元确实会死；“主要由初始化造成”在这一深度上没有见到"), prototype="fails",
+        note=T("The prototype judged the second half alone, which fails here as well.",
+               "原型只判断了后半句，它在这里同样不成立。"),
     )
 )  # fmt: skip
 def a7(plan: Plan) -> Outcome:

@@ -140,9 +140,9 @@ def r8(plan: Plan) -> Outcome:
     Claim(
         "R9", T("A smaller network reduces overfitting.", "更小的网络能减轻过拟合。"),
         T("Classical; against it: double descent (Belkin et al. 2019).", "传统观点；反例：双下降（Belkin 等 2019）。"),
-        T(SETUP.en + " And after 100 steps, which is stopping short.", SETUP.zh + "以及只训练 100 步（即提前停止）的情形。"),
+        T(SETUP.en + " And after 250 steps, which is stopping short.", SETUP.zh + "以及只训练 250 步（即提前停止）的情形。"),
         (points("width 12", "width 12 for 64, 600 steps", "宽度 12 代替 64，600 步"),
-         points("short", "width 12 for 64, 100 steps", "宽度 12 代替 64，100 步")),
+         points("short", "width 12 for 64, 250 steps", "宽度 12 代替 64，250 步")),
         switch=T("whether training runs to overfitting", "训练是否长到过拟合"), prototype="fails",
         note=T("The prototype's runs ended before they overfitted, as the short ones here; `python -m benchmarks "
             "regularisation` "
@@ -153,7 +153,7 @@ def r8(plan: Plan) -> Outcome:
 )  # fmt: skip
 def r9(plan: Plan) -> Outcome:
     long = gain(plan, train_noisy(plan, [lane()], STEPS, network(12)))
-    small, whole = (train_noisy(plan, [lane()], 100, network(w)).test[0] for w in (12, 64))
+    small, whole = (train_noisy(plan, [lane()], 250, network(w)).test[0] for w in (12, 64))
     return Outcome({"width 12": long, "short": told(100 * (small - whole))})
 
 
