@@ -42,7 +42,10 @@ class Criterion:
         """
         if self.low is None:
             return f"< {self.high:g}"
-        return f"> {self.low:g}" if self.high is None else f"in ({self.low:g}, {self.high:g})"
+        if self.high is None:
+            return f"> {self.low:g}"
+        middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
+        return f"in ({self.low:g}, {self.high:g})" if half > 1e-6 * abs(middle) else f"{middle:g} +- {half:g}"
 
     @property
     def nearest(self) -> tuple[float, ...]:
