@@ -81,6 +81,18 @@ def _write_report(result: Any, path: Any) -> None:
     write_report(result, path)
 
 
+def _write_doctor(result: Any, path: Any) -> None:
+    from slalom.report.doctor import write_doctor
+
+    write_doctor(result, path)
+
+
+def _lane_findings(result: Any) -> Any:
+    from slalom.doctor.lanes import lane_findings
+
+    return lane_findings(result)
+
+
 def _draw(how: str) -> Any:
     def draw(record: Any, *args: Any, **options: Any) -> Any:
         from slalom.figures import pictures
@@ -90,5 +102,5 @@ def _draw(how: str) -> Any:
     return draw
 
 
-_hooks.report = _write_report
+_hooks.report, _hooks.doctor_report, _hooks.findings = _write_report, _write_doctor, _lane_findings
 _hooks.plot, _hooks.save, _hooks.png = _draw("plot"), _draw("save"), _draw("png")

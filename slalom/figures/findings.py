@@ -45,7 +45,7 @@ def build_findings(
     """
     told = getattr(result, "findings", None)
     told = told() if callable(told) else told
-    if isinstance(told, Mapping) and told:
+    if isinstance(told, Mapping):
         return _grouped(result.lanes, rules, ((int(lane), finding) for lane, own in told.items() for finding in own))
     return tuple(line for row in rows for line in _read(result.lanes, rules, row, losses))
 
