@@ -96,8 +96,9 @@ def shifted(act: str, by: float) -> Callable[[], nn.Module]:
          above("tanh", T("log2 of the steps, tanh + 1 over tanh", "步数之比的 log2，(tanh + 1) / tanh")),
          above("relu", T("log2 of the steps, ReLU over ReLU - .4", "步数之比的 log2，ReLU / (ReLU - 0.4)"), 0.3),
          above("softening", T("batch 8 minus batch 64, sigmoid, log2", "批量 8 减批量 64，sigmoid，log2"))),
-        switch=T("the activation: sigmoid and tanh yes, ReLU little; batches do not soften it here", "激活函数：sigmoid 和 "
-            "tanh 成立，ReLU 影响很小；在这里批量并未缓解"),
+        switch=T("the activation: sigmoid and tanh yes, ReLU not shown", "激活函数：sigmoid 和 tanh 成立，ReLU 未见"),
+        note=T("Larger batches soften it here, with rates tuned for each batch size; the prototype, at one rate, saw the reverse.",
+               "在这里，各批量分别调好学习率后，较大的批量确实有缓解；原型只用一个学习率，看到的相反。"),
         prototype="depends", seeds=3,
     )
 )  # fmt: skip
