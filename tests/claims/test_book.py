@@ -65,10 +65,10 @@ def test_the_shipped_run_is_whole_and_explains_itself():
 
 
 def test_a_book_of_another_run(tmp_path):
-    run = claims.run(["R2", "O27"])
+    run = claims.run(["O28", "O27"])
     made = write_book(run, tmp_path, with_page=True)
     assert [p.name for p in made] == ["claims.md", "claims.html", "claims.zh-CN.md", "claims.zh-CN.html", "claims"]
-    assert sorted(p.name for p in (tmp_path / "claims").iterdir()) == ["o27.en.svg", "o27.zh.svg", "r2.en.svg", "r2.zh.svg"]
+    assert sorted(p.name for p in (tmp_path / "claims").iterdir()) == ["o27.en.svg", "o27.zh.svg", "o28.en.svg", "o28.zh.svg"]
     html = (tmp_path / "claims.html").read_text()
     assert html.count("<svg") == 2
     assert "http" not in re.sub(r'xmlns="[^"]+"', "", html)
