@@ -97,7 +97,8 @@ def shifted(act: str, by: float) -> Callable[[], nn.Module]:
          above("relu", T("log2 of the steps, ReLU over ReLU - .4", "步数之比的 log2，ReLU / (ReLU - 0.4)"), 0.3),
          above("softening", T("batch 8 minus batch 64, sigmoid, log2", "批量 8 减批量 64，sigmoid，log2"))),
         switch=T("the activation: sigmoid and tanh yes, ReLU not shown", "激活函数：sigmoid 和 tanh 成立，ReLU 未见"),
-        note=T("Larger batches soften it here, with rates tuned for each size; the prototype, at one rate, saw the reverse.",
+        note=T(
+            "Larger batches soften it here, with rates tuned for each batch size; the prototype, at one rate, saw the reverse.",
                "在这里，各批量分别调好学习率后，大批量确有缓解；原型只用一个学习率，所见相反。"),
         prototype="depends", seeds=3,
     )
