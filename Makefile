@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: race test lint types suite bench clean
+.PHONY: race test lint types suite bench claims clean
 
 race: $(VENV)/.run
 	$(BIN)/slalom race
@@ -24,6 +24,9 @@ suite: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+claims: $(VENV)/.run
+	$(BIN)/slalom claims run --all
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -95,5 +95,8 @@ def test_both_readmes_have_the_same_commands():
     en, zh = (ROOT / "README.md").read_text(), (ROOT / "README.zh-CN.md").read_text()
     assert code(en) == code(zh)
     assert len(re.findall("^## ", en, re.M)) == len(re.findall("^## ", zh, re.M))
-    links = [sorted(re.findall(r"\]\(([^)]+)\)", t)) for t in (en, zh.replace("claims.zh-CN.md", "claims.md"))]
+    links = [
+        sorted(re.findall(r"\]\(([^)]+)\)", t))
+        for t in (en, zh.replace("claims.zh-CN.md", "claims.md").replace("](README.md", "](README.zh-CN.md"))
+    ]
     assert links[0] == links[1]
