@@ -11,6 +11,7 @@ import slalom
 from slalom.core.errors import BadValueError, MissingExtraError, StoreError
 from slalom.figures.pictures.landscape import LandscapeScene, frames_of
 from slalom.figures.pictures.scenes import scene_of
+from slalom.figures.pictures.style import DARK
 from tests.figures.pictures.seen import check_readable, texts
 
 
@@ -56,6 +57,9 @@ def test_moving(record, tmp_path, ending):
         image.seek(4)
         last = np.asarray(image.convert("RGB")).astype(int)
     assert (np.abs(first - last).max(-1) > 60).sum() > 100
+    for colour in DARK.rules[:2]:  # few colours, but each rule keeps its own
+        own = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+        assert (np.abs(last - own).max(-1) < 12).sum() > 10
     assert [p.name for p in tmp_path.iterdir()] == [where.name]
 
 
