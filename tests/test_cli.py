@@ -73,6 +73,41 @@ def test_every_option_reaches_the_race(asked: dict[str, Any]) -> None:
     assert set(asked) <= set(TAKEN)
 
 
+def test_every_axis_reaches_the_race(asked: dict[str, Any]) -> None:
+    result = run(
+        "race", "iris", "--activation", "relu,tanh", "--batch-norm", "no,yes", "--dropout", "0,.2", "--l1", ".1,subgradient(.2)",
+        "--l2", "none,.1", "--elastic-net", "none,.1/.2", "--weight-decay", ".1", "--augment", "none,shift=1+noise=.1",
+        "--label-smoothing", ".1", "--early-stopping", "0,5",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    asked.pop("directory")
+    assert asked == {
+        "data": "iris", "activation": ["relu", "tanh"], "batch_norm": [False, True], "dropout": [0.0, 0.2],
+        "l1": [0.1, "subgradient(.2)"], "l2": [0.0, 0.1], "elastic_net": [None, (0.1, 0.2)], "weight_decay": [0.1],
+        "augment": [None, "shift=1+noise=.1"], "label_smoothing": [0.1], "early_stopping": [0, 5],
+    }  # fmt: skip
+    wrong = {
+        "--batch-norm": "maybe", "--elastic-net": ".1", "--l1": "x", "--early-stopping": "1.5", "--dropout": ",", "--augment": "",
+    }  # fmt: skip
+    for option, text in wrong.items():
+        refused = run("race", "iris", option, text)
+        assert refused.exit_code == 2
+        assert option in refused.stderr
+
+
+def test_a_comparison_without_data_runs_on_each_of_its_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    few = ["--seeds", "1", "--epochs", "1", "--lrs", ".01", "--batch-size", "full", "--model", "mlp:2", "--plain"]
+    result = run("race", "--compare", "activations", *few, "-o", "runs")
+    assert result.exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == ["spirals", "teacher"]
+    assert result.stdout.count("picked on validation") == 2
+    assert "with one seed" in result.stdout
+    assert run("race", "--compare", "activations", *few, "--report", "x.html").exit_code == 1
+    assert "cannot rank" not in result.stdout
+    assert run("race", "--compare", "rules").exit_code == 1
+
+
 def test_without_options_the_race_has_its_own_defaults(asked: dict[str, Any], tmp_path: Path) -> None:
     assert run("race").exit_code == 1
     where = asked.pop("directory")

@@ -9,6 +9,12 @@ import typer
 
 from slalom.cli.app import DATA_HELP, app, parsed
 
+AXES = "Regularisation and activation: one value, or several for an axis of the race"
+
+
+def _axis(form: str, text: str) -> Any:
+    return typer.Option(metavar=form, help=text, rich_help_panel=AXES)
+
 
 @app.command()
 def race(
@@ -45,11 +51,25 @@ def race(
     loss: Annotated[str | None, typer.Option(help="cross_entropy or mse.", show_default="by the task")] = None,
     metric: Annotated[str | None, typer.Option(help="What rules are compared by.", show_default="accuracy or r2")] = None,
     clip: Annotated[float | None, typer.Option(metavar="NORM", help="Clip the gradient's norm.")] = None,
+    activation: Annotated[str | None, _axis("NAME,..", "relu,tanh,maxout; see `slalom activations`.")] = None,
+    batch_norm: Annotated[str | None, _axis("yes|no|no,yes", "Batch normalisation in every hidden layer.")] = None,
+    dropout: Annotated[str | None, _axis("P,..", "0,.2,.5: after every hidden layer.")] = None,
+    l1: Annotated[str | None, _axis("S,..", "0,.001: lasso, by proximal steps; or subgradient(.001).")] = None,
+    l2: Annotated[str | None, _axis("S,..", "0,.01: ridge, part of the gradient.")] = None,
+    elastic_net: Annotated[str | None, _axis("L1/L2,..", "none,.001/.01.")] = None,
+    weight_decay: Annotated[str | None, _axis("S,..", "0,.01: decoupled, as AdamW's.")] = None,
+    augment: Annotated[str | None, _axis("SPEC,..", "none,noise=.1,shift=1+cutout=2, mixup, rotate, feature_drop.")] = None,
+    label_smoothing: Annotated[str | None, _axis("S,..", "0,.1.")] = None,
+    early_stopping: Annotated[str | None, _axis("N,..", "0,5: epochs without a better validation loss.")] = None,
     order: Annotated[
         str | None, typer.Option(help="Of the data: by seed, one shared, or each lane its own.", show_default="seed")
     ] = None,
     split_seed: Annotated[int | None, typer.Option(metavar="N", help="Picks the rows of the parts.", show_default="0")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32 or float64.", show_default="float32")] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(metavar="WHAT", help="regularisation or activations: a race that answers which of them helps here."),
+    ] = None,
     directory: Annotated[
         Path | None,
         typer.Option("--directory", "-o", metavar="DIR", help="Where the run is kept.", show_default="runs/DATE-DATA-N"),
@@ -61,7 +81,7 @@ def race(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory and nothing else.")] = False,
 ) -> None:
     """Race optimizers over learning rates and seeds on one model and one data set; then show who leads, and make a page."""
-    from slalom.terminal import arguments
+    from slalom.terminal import arguments, axes
 
     if data is not None and data_option is not None:
         raise typer.BadParameter(f"data is given twice: {data} and --data {data_option}")
@@ -73,6 +93,11 @@ def race(
         "epochs": epochs, "batch_size": parsed(arguments.batch_size, batch_size), "schedule": schedule, "loss": loss,
         "metric": metric, "clip": clip, "order": order, "split_seed": split_seed, "dtype": dtype, "directory": directory,
     }  # fmt: skip
+    typed = {
+        "activation": activation, "batch_norm": batch_norm, "dropout": dropout, "l1": l1, "l2": l2, "elastic_net": elastic_net,
+        "weight_decay": weight_decay, "augment": augment, "label_smoothing": label_smoothing, "early_stopping": early_stopping,
+    }  # fmt: skip
+    given |= {name: parsed(axes.PARSERS[name], text) for name, text in typed.items()} | {"compare": compare}
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None and given:
         raise typer.BadParameter(f"--resume goes on with the plan in {resume}; leave out what sets: {', '.join(given)}")

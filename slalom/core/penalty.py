@@ -87,4 +87,5 @@ class Penalty:
 
     def shrink(self, p: Tensor, moves: Any) -> None:
         """Soft-thresholds p in place; `moves`: how far the step carries a coordinate for an extra gradient of 1."""
-        p.copy_(p.sign() * (p.abs() - self.l1 * moves).clamp(min=0))
+        threshold = torch.as_tensor(self.l1 * moves, dtype=p.dtype, device=p.device).clamp(min=0)
+        p.sub_(torch.minimum(torch.maximum(p, -threshold), threshold))

@@ -65,6 +65,53 @@ def zipf(n: int = 3000, features: int = 300, top: float = 0.5, exponent: float =
     return Raw("zipf", x, y, words, "class", ("0", "1"), "classification", scaling="none", notes=(note,))
 
 
+def teacher(n: int = 2000, features: int = 8, width: int = 16, noise: float = 0.05, seed: int = 0) -> Raw:
+    """What a random network with two hidden layers answers to normal inputs, to be learnt by another: regression.
+
+    Half of its `width` units a layer are tanh, half ReLU, so that neither kind of student is at home; weights are normal with
+    variance 2 / fan-in. `noise`: standard deviation of what is added, as a share of the answers' own.
+    """
+    _positive("teacher", n=n, features=features, width=width)
+    _at_least_zero("teacher", noise=noise, seed=seed)
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, features))
+    h = x
+    for _ in range(2):
+        a = h @ rng.standard_normal((h.shape[1], width)) * math.sqrt(2 / h.shape[1])
+        h = np.where(np.arange(width) < width // 2, np.tanh(a), np.maximum(a, 0))
+    y = h @ rng.standard_normal(width) / math.sqrt(width)
+    y = y + noise * y.std() * rng.standard_normal(n)
+    return Raw("teacher", x, y, tuple(f"x{j}" for j in range(1, features + 1)), "answer", task="regression")
+
+
+def noisy_digits(n: int = 200, wrong: float = 0.2, seed: int = 0) -> Raw:
+    """Handwritten digits with few training rows and wrong labels among them, which a network learns by heart: 10 classes.
+
+    `n` rows train and 300 validate, a share `wrong` of both with labels drawn anew; the others test, with right labels. The
+    split is its own.
+    """
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    _positive("noisy_digits", n=n)
+    _at_least_zero("noisy_digits", wrong=wrong, seed=seed)
+    if wrong > 1 or n > 1000:
+        raise BadValueError(f"noisy_digits: n must be in 1..1000 and wrong in [0, 1], got n={n}, wrong={wrong}")
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(x))
+    rows = order[:n], order[n : n + 300], order[n + 300 :]
+    seen = np.concatenate(rows[:2])
+    bad = seen[rng.random(len(seen)) < wrong]
+    y = y.copy()
+    y[bad] = rng.integers(0, 10, len(bad))
+    note = f"of the rows to train and validate, a share of {wrong:g} has a label drawn anew; the test rows' are right"
+    features = tuple(f"pixel_{i}_{j}" for i in range(8) for j in range(8))
+    return Raw(
+        "noisy_digits", x, y, features, "class", tuple(map(str, range(10))), "classification", rows, "whole",
+        ("an 8x8 image a row, flattened to 64 columns", note),
+    )  # fmt: skip
+
+
 def _positive(name: str, **values: float) -> None:
     for key, value in values.items():
         if not (math.isfinite(value) and value > 0):

@@ -13,7 +13,7 @@ SOURCES: dict[str, Callable[..., Raw]] = {
     made.__name__: made
     for made in (
         shipped.digits, shipped.breast_cancer, shipped.wine, shipped.iris, shipped.diabetes,
-        generators.spirals, generators.moons, generators.zipf,
+        generators.spirals, generators.moons, generators.zipf, generators.teacher, generators.noisy_digits,
     )
 }  # fmt: skip
 

@@ -89,6 +89,16 @@ def _tangent(name: str, values: list[Any], tangents: list[Tangent]) -> Tangent:
     raise BadValueError(_NO_STEP)
 
 
+def must_respond(settings: Settings) -> None:
+    """BadValueError for a rule that has no step in proportion to its gradient.
+
+    >>> from slalom.rules import adam
+    >>> must_respond(adam())
+    """
+    p = torch.ones(1)
+    Response().moves(settings, p, p, settings.init(p), 1.0)
+
+
 class Response:
     """Follows one parameter: `moves()` before each step of the rule, with what the step is about to be given.
 

@@ -11,11 +11,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from slalom.core.errors import BadDataError
+from slalom.figures.extras import build_clock, build_range_test, build_schedule
+from slalom.figures.findings import build_findings
+from slalom.figures.heat_map import build_heat_maps
 from slalom.figures.records import Array, CurveSet, LaneTable, LrResponse, RaceFigure, RetiredLane
-from slalom.figures.words import verdict
+from slalom.figures.words import verdict_of
 from slalom.race.results import LeaderRow
 
-MOST_SAMPLES = 102_000  # training losses of all lanes together: 300 lanes keep 340 steps each
+MOST_SAMPLES = 60_000  # training losses of all lanes together: 300 lanes keep 200 steps each at most
 FEWEST_POINTS, MOST_POINTS = 200, 1000  # a curve
 MOST_ITEMS = 60  # of a list in the plan or the environment
 
@@ -54,21 +57,23 @@ class RaceLike(Protocol):
     def leaderboard(self) -> Iterable[Any]: ...
 
 
-def build_race(result: RaceLike) -> RaceFigure:
-    """The figure of a race.
+def build_race(result: RaceLike, range_test: Any = None) -> RaceFigure:
+    """The figure of a race, with a `RangeResult` beside it where one is given.
 
-    Errors: `BadDataError` where the curves do not have one row a lane. The result is read, never changed.
+    `result.seconds()` and `result.findings`, where there are such, are shown too. Errors: `BadDataError` where the curves do
+    not have one row a lane. The result is read, never changed.
     """
     rows = tuple(_row(row) for row in result.leaderboard())
     rules = tuple(dict.fromkeys(str(lane.rule) for lane in result.lanes))
     data, environment = plain(dict(result.data)), plain(dict(result.environment))
     curves = _curves(result)
+    losses = np.asarray(result.curves().train_loss)
     seeds = len({int(lane.seed) for lane in result.lanes})
     plan = {key: value for key, value in result.plan.items() if key != "data"}  # `data` holds the same
     model, name = str(plan.get("model_name") or plan.get("model") or "model"), str(data.get("name", "data"))
     return RaceFigure(
         title=f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'} on {name}",
-        verdict=verdict(rows, len(rules), sum(lane.status == "unfinished" for lane in result.lanes)),
+        verdict=verdict_of(result),
         when=_when(environment),
         model=model,
         metric=str(result.metric),
@@ -85,6 +90,11 @@ def build_race(result: RaceLike) -> RaceFigure:
         data=data,
         environment=environment,
         notes=tuple(str(note) for note in result.notes),
+        heat_maps=build_heat_maps(rules, result.lanes),
+        findings=build_findings(result, rules, rows, losses),
+        clock=build_clock(result, curves.val_epochs),
+        schedule=build_schedule(result.plan, losses.shape[1], curves.steps_per_epoch),
+        range_test=None if range_test is None else build_range_test(range_test),
     )
 
 

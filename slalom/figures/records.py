@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from slalom.figures.findings import FindingLine
+from slalom.figures.heat_map import HeatMap
 from slalom.race.results import LeaderRow
 
 Array = npt.NDArray[np.float32]
@@ -87,6 +89,48 @@ class RetiredLane:
 
 
 @dataclass(frozen=True)
+class Clock:
+    """Wall-clock seconds since a heat's start, at the end of each of `CurveSet.val_epochs`.
+
+    `heats`: a row a heat; its lanes train side by side, so they share it. `lanes`: each lane's row.
+    """
+
+    heats: tuple[tuple[float, ...], ...]
+    lanes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ScheduleFigure:
+    """The race's schedule: the factor on the learning rate at `steps` (from 0); `momentum` where it moves that too."""
+
+    spec: str
+    formula: str
+    steps: tuple[int, ...]
+    factor: tuple[float, ...]
+    momentum: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class RangeFigure:
+    """A range test: losses (infinite where a run diverged) over rates, phases, what is suggested; see `slalom.range_test`."""
+
+    optimizer: str
+    method: str
+    by: str
+    initial_loss: float
+    lrs: tuple[float, ...]
+    loss: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    slow_below: float | None
+    diverging_from: float | None
+    suggestion: float | None
+    interval: tuple[float, float] | None
+    suggestions: Mapping[str, float | None]
+    advice: str
+
+
+@dataclass(frozen=True)
 class RaceFigure:
     """All that a page says about a race. `rules` is in order of first appearance; colours follow it."""
 
@@ -108,3 +152,8 @@ class RaceFigure:
     data: Mapping[str, Any]
     environment: Mapping[str, Any]
     notes: tuple[str, ...]
+    heat_maps: tuple[HeatMap, ...] = ()
+    findings: tuple[FindingLine, ...] = ()
+    clock: Clock | None = None
+    schedule: ScheduleFigure | None = None
+    range_test: RangeFigure | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from slalom.race.results import LeaderRow
 
@@ -33,6 +34,16 @@ def list_names(names: Sequence[str], shown: int = 3) -> str:
         first = list(names[: shown - 1])
         return f"{', '.join(first)} and {len(names) - len(first)} others"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def verdict_of(result: Any) -> str:
+    """A race's verdict; of a comparison, its own sentence once every lane has ended."""
+    lanes = result.lanes
+    unfinished = sum(lane.status == "unfinished" for lane in lanes)
+    if result.plan.get("compare") and not unfinished and lanes:
+        sentence: str = result.comparison().sentence
+        return sentence
+    return verdict(list(result.leaderboard()), len({lane.rule for lane in lanes}), unfinished)
 
 
 def verdict(rows: Sequence[LeaderRow], rules: int, unfinished: int = 0) -> str:

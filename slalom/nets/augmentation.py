@@ -191,8 +191,13 @@ class Crop:
         return x[torch.arange(len(x), device=x.device)[:, None], at], y
 
 
+IMAGES = (Shift, Rotate, Cutout)
+
+
 class Augment:
     """Several ways one after another, drawn by (seed, step).
+
+    `image`: channels, height and width of inputs that come as flat rows; those ways that want images see them as such.
 
     >>> x, y = torch.zeros(4, 1, 8, 8), torch.arange(4)
     >>> augment = Augment(Shift(1), Noise(0.1))
@@ -200,17 +205,24 @@ class Augment:
     torch.Size([2, 4, 1, 8, 8])
     """
 
-    def __init__(self, *transforms: Transform) -> None:
+    def __init__(self, *transforms: Transform, image: tuple[int, int, int] | None = None) -> None:
         self.transforms = transforms
+        self.image = image
 
     def __repr__(self) -> str:
-        return f"Augment({', '.join(map(repr, self.transforms))})"
+        image = [] if self.image is None else [f"image={self.image}"]
+        return f"Augment({', '.join([*map(repr, self.transforms), *image])})"
 
     def __call__(self, x: Tensor, y: Tensor, *, seed: int, step: int) -> tuple[Tensor, Tensor]:
         """The batch changed, with its labels; what was handed in stays as it is."""
         generator = Generator().manual_seed((seed * 1_000_003 + step ^ _SALT) & 0x7FFFFFFFFFFFFFFF)
         for transform in self.transforms:
-            x, y = transform(x, y, generator)
+            if self.image is not None and isinstance(transform, IMAGES):
+                shape = x.shape
+                x, y = transform(x.reshape(len(x), *self.image), y, generator)
+                x = x.reshape(shape)
+            else:
+                x, y = transform(x, y, generator)
         return x, y
 
     def lanes(self, x: Tensor, y: Tensor, *, seeds: Sequence[int], step: int) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -56,7 +56,7 @@ class EarlyStopping:
         self._weights: dict[str, Any] | None = None
         self._lanes: list[EarlyStopping] = []
 
-    def _saw(self, value: float) -> bool:
+    def saw(self, value: float) -> bool:
         """Takes a value in; whether it is the best so far."""
         self.checks += 1
         gain = value - self.best if self.higher_is_better else self.best - value
@@ -68,7 +68,7 @@ class EarlyStopping:
 
     def step(self, value: float, model: nn.Module) -> bool:
         """Takes in the value after an epoch: True when training should end; the best weights are then back in the model."""
-        if self._saw(float(value)) and self.restore:
+        if self.saw(float(value)) and self.restore:
             self._weights = copy.deepcopy(model.state_dict())
         if self.stopped:
             self.restore_best(model)
@@ -84,12 +84,12 @@ class EarlyStopping:
         if len(values) != len(lanes):
             raise BadValueError(f"EarlyStopping: there must be a value for each of {len(lanes)} lanes, got {len(values)}")
         if not self._lanes:
-            self._lanes = [self._fresh() for _ in values]
+            self._lanes = [self.fresh() for _ in values]
         due: list[int] = []
         for i, (own, value) in enumerate(zip(self._lanes, values, strict=True)):
             if own.stopped:
                 continue
-            if own._saw(float(value)) and self.restore:
+            if own.saw(float(value)) and self.restore:
                 own._weights = lanes.weights(i)
             if own.stopped:
                 due.append(i)
@@ -98,7 +98,27 @@ class EarlyStopping:
         self.stopped = all(own.stopped for own in self._lanes)
         return due
 
-    def _fresh(self) -> EarlyStopping:
+    @property
+    def kept(self) -> dict[str, Any] | None:
+        """The best weights, as a state dict; None before there are any."""
+        return self._weights
+
+    def keep(self, weights: dict[str, Any]) -> None:
+        """Takes up the best weights."""
+        self._weights = weights
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was seen, with the weights that are kept: numbers and tensors."""
+        seen = {k: getattr(self, k) for k in ("best", "best_check", "checks", "stopped", "restore")}
+        return {**seen, "weights": self._weights}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a `state_dict()` of one with the same settings."""
+        self.best, self.best_check, self.checks = state["best"], state["best_check"], state["checks"]
+        self.stopped, self._weights = state["stopped"], state["weights"]
+
+    def fresh(self) -> EarlyStopping:
+        """Another with the same settings that has seen nothing yet."""
         return EarlyStopping(
             self.patience, min_delta=self.min_delta, higher_is_better=self.higher_is_better, restore=self.restore
         )

@@ -37,26 +37,34 @@ def beyond(lrs: Sequence[float], best: float) -> list[float]:
     return [lr for lr in added if lr not in ordered and math.isfinite(lr)]  # nothing lies a decade from 0
 
 
-def grids(rules: Sequence[Entrant], lrs: Lrs | None) -> dict[str, list[float]]:
-    """Each rule's rates, ascending: its own default grid, one list for all, or a list for each label."""
+def grids(
+    rules: Mapping[str, Entrant], lrs: Lrs | None, groups: Mapping[str, str] | None = None, coarse: bool = False
+) -> dict[str, list[float]]:
+    """Each rule's rates by label, ascending: its own default grid, one list for all, or a list for each label.
+
+    `groups`: of variants' labels, the rule's, by which `lrs` may name them all. `coarse`: default grids of half decades.
+    """
+    groups = groups or {}
     if isinstance(lrs, Mapping):
-        labels = [e.label for e in rules]
+        labels = list(dict.fromkeys([*groups.values(), *rules]))
         for name in lrs:
             if name not in labels:
                 raise BadValueError(f"lrs names {name!r}, which is not among the rules: {', '.join(labels)}")
     made = {}
-    for e in rules:
-        own = lrs.get(e.label) if isinstance(lrs, Mapping) else lrs
+    for label, e in rules.items():
+        own = lrs.get(label, lrs.get(groups.get(label, label))) if isinstance(lrs, Mapping) else lrs
         if isinstance(own, str) or (own is not None and not isinstance(own, int | float | Iterable)):
-            raise BadValueError(f"lrs for {e.label} must be a number or a list of numbers, got {own!r}")
-        rates = around(e.default_lr) if own is None else [own] if isinstance(own, int | float) else list(own)
+            raise BadValueError(f"lrs for {label} must be a number or a list of numbers, got {own!r}")
+        rates = (
+            around(e.default_lr)[:: 2 if coarse else 1] if own is None else [own] if isinstance(own, int | float) else list(own)
+        )
         rates = [lr.item() if hasattr(lr, "item") else lr for lr in rates]  # NumPy's and torch's numbers
         if not rates:
-            raise BadValueError(f"lrs for {e.label} is empty; give at least one rate or leave lrs out")
+            raise BadValueError(f"lrs for {label} is empty; give at least one rate or leave lrs out")
         for lr in rates:
             if isinstance(lr, bool) or not isinstance(lr, int | float) or not math.isfinite(lr) or lr < 0:
-                raise BadValueError(f"lrs for {e.label} must be finite numbers >= 0, got {lr!r}")
-        made[e.label] = sorted({float(lr) for lr in rates})
-        for lr in made[e.label]:
+                raise BadValueError(f"lrs for {label} must be finite numbers >= 0, got {lr!r}")
+        made[label] = sorted({float(lr) for lr in rates})
+        for lr in made[label]:
             e.optimizer(lr)  # a rate that the rule does not allow is told before anything runs
     return made

@@ -64,40 +64,41 @@ def by_lr(lanes: Sequence[LaneResult]) -> dict[float, list[LaneResult]]:
 
 
 def best_lr(lanes: Sequence[LaneResult], higher_is_better: bool) -> float:
-    """The rate with the most seeds that finished with a number, then the best mean validation metric, then the lowest loss."""
-
-    def merit(group: list[LaneResult]) -> tuple[float, float, float]:
-        done = [lane for lane in group if lane.status == "finished"]
-        if not done:
-            return (0, -math.inf, -math.inf)
-        told = [lane.val_metric for lane in done if lane.val_metric == lane.val_metric]
-        metric = _mean(told) * (1 if higher_is_better else -1) if told else -math.inf
-        loss = -_mean([lane.val_loss for lane in done])
-        return (len(told), metric, loss if loss == loss else -math.inf)
-
+    """The rate of the most merit."""
     groups = by_lr(lanes)
-    return max(groups, key=lambda lr: merit(groups[lr]))
+    return max(groups, key=lambda lr: merit(groups[lr], higher_is_better))
 
 
-def _finished(group: Sequence[LaneResult], field: str) -> dict[int, float]:
+def merit(group: Sequence[LaneResult], higher_is_better: bool) -> tuple[float, float, float]:
+    """The most seeds that finished with a number, then the best mean validation metric, then the lowest validation loss."""
+    done = [lane for lane in group if lane.status == "finished"]
+    if not done:
+        return (0, -math.inf, -math.inf)
+    told = [lane.val_metric for lane in done if lane.val_metric == lane.val_metric]
+    metric = mean_of(told) * (1 if higher_is_better else -1) if told else -math.inf
+    loss = -mean_of([lane.val_loss for lane in done])
+    return (len(told), metric, loss if loss == loss else -math.inf)
+
+
+def finished(group: Sequence[LaneResult], field: str) -> dict[int, float]:
     return {lane.seed: getattr(lane, field) for lane in group if lane.status == "finished"}
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean_of(values: Sequence[float]) -> float:
     return float(np.mean(values)) if len(values) else math.nan
 
 
-def _sd(values: Sequence[float]) -> float:
+def sd_of(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
 def interval(groups: dict[float, list[LaneResult]], best: float, samples: int | None = None) -> tuple[float, float]:
     """The neighbouring rates around `best` that paired validation metrics cannot tell from it."""
-    lrs, chosen = list(groups), _finished(groups[best], "val_metric")
+    lrs, chosen = list(groups), finished(groups[best], "val_metric")
     at = lrs.index(best)
 
     def same(i: int) -> bool:
-        other = _finished(groups[lrs[i]], "val_metric")
+        other = finished(groups[lrs[i]], "val_metric")
         return len(chosen) > 1 and other.keys() == chosen.keys() and paired(chosen, other, samples).tied()
 
     low = high = at
@@ -125,11 +126,11 @@ class Leaderboard(Sequence[LeaderRow]):
         rules = list(dict.fromkeys(lane.rule for lane in lanes))
         per_rule = {rule: by_lr([lane for lane in lanes if lane.rule == rule]) for rule in rules}
         chosen = {rule: best_lr([lane for lane in lanes if lane.rule == rule], higher_is_better) for rule in rules}
-        score = {rule: _finished(per_rule[rule][chosen[rule]], "test_metric") for rule in rules}
-        losses = {rule: _finished(per_rule[rule][chosen[rule]], "test_loss") for rule in rules}
+        score = {rule: finished(per_rule[rule][chosen[rule]], "test_metric") for rule in rules}
+        losses = {rule: finished(per_rule[rule][chosen[rule]], "test_loss") for rule in rules}
 
         def place(rule: str) -> tuple[bool, float, float]:
-            mean, loss = _mean(list(score[rule].values())), _mean(list(losses[rule].values()))
+            mean, loss = mean_of(list(score[rule].values())), mean_of(list(losses[rule].values()))
             return (mean != mean, -sign * mean, loss)
 
         order = sorted(rules, key=place)
@@ -143,8 +144,8 @@ class Leaderboard(Sequence[LeaderRow]):
             low, high = interval(groups, lr, samples[0] if samples else None)
             columns: dict[str, Any] = {}
             for field in ("val_metric", "val_loss", "test_metric", "test_loss"):
-                values = list(_finished(group, field).values())
-                columns[field], columns[f"{field}_sd"] = _mean(values), _sd(values)
+                values = list(finished(group, field).values())
+                columns[field], columns[f"{field}_sd"] = mean_of(values), sd_of(values)
             edge = len(groups) > 1 and lr in (min(groups), max(groups))
             tied = rank == 1 or (bool(own) and gap.tied(len(rules) - 1))
             every = [lane for lanes_at in groups.values() for lane in lanes_at]
@@ -172,7 +173,8 @@ class Leaderboard(Sequence[LeaderRow]):
         return pd.DataFrame([asdict(row) for row in self._rows])
 
     def __str__(self) -> str:
-        head = f"{'':>2} {'rule':<24} {'lr':>9}  {f'test {self.metric}':>18}  {f'val {self.metric}':>18}  against the leader"
+        wide = max([24, *(len(r.rule) for r in self._rows)])
+        head = f"{'':>2} {'rule':<{wide}} {'lr':>9}  {f'test {self.metric}':>18}  {f'val {self.metric}':>18}  against the leader"
         lines = [head]
         for r in self._rows:
             test, val = f"{r.test_metric:.4f} ± {r.test_metric_sd:.4f}", f"{r.val_metric:.4f} ± {r.val_metric_sd:.4f}"
@@ -185,7 +187,7 @@ class Leaderboard(Sequence[LeaderRow]):
             else:
                 said = "tied" if r.tied else f"behind by {r.difference:.4f} ± {r.standard_error:.4f}"
             edge = "  (best lr at the grid's edge)" if r.at_edge else ""
-            lines.append(f"{r.rank:>2} {r.rule:<24} {r.lr:>9.3g}  {test:>18}  {val:>18}  {said}{edge}")
+            lines.append(f"{r.rank:>2} {r.rule:<{wide}} {r.lr:>9.3g}  {test:>18}  {val:>18}  {said}{edge}")
         return "\n".join(lines)
 
     __repr__ = __str__

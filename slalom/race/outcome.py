@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 from slalom.core.errors import BadValueError, SlalomError
 from slalom.race import hooks
+from slalom.race.compare.kits import kit_of
+from slalom.race.compare.reading import Comparison
 from slalom.race.events import Note
 from slalom.race.heat import CURVES, Array, HeatRecord
 from slalom.race.leaderboard import Leaderboard
 from slalom.race.plan import Plan
 from slalom.race.results import LaneResult, LeaderRow
 from slalom.race.store import Store, whole_directory
+from slalom.race.variants.axes import variant_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,11 +46,13 @@ class RaceResult:
     """
 
     def __init__(
-        self, plan: Plan, environment: dict[str, Any], heats: Sequence[HeatRecord], notes: Sequence[str], store: Store | None
-    ) -> None:
+        self, plan: Plan, environment: dict[str, Any], heats: Sequence[HeatRecord], notes: Sequence[str], store: Store | None,
+        seconds: Mapping[tuple[int, int], float] | None = None,
+    ) -> None:  # fmt: skip
         self._plan = plan
         self._heats = list(heats)
         self._store = store
+        self._seconds = dict(seconds or {})
         self.environment = environment
         self.notes = list(notes)
         self.lanes: list[LaneResult] = [r for h in self._heats for r in h.results]
@@ -83,6 +89,16 @@ class RaceResult:
         samples = (self.data["val"], self.data["test"]) if self._plan.counts else None
         return Leaderboard(self.lanes, self.metric, self.higher_is_better, samples)
 
+    def comparison(self, baseline: str | None = None) -> Comparison:
+        """Each method of the race's variants at its best strength against the baseline; see `Comparison`.
+
+        `baseline`: a method's name; None: the comparison's own, `"none"` where a variant has nothing, else the first.
+        """
+        if baseline is None and self._plan.compare is not None:
+            baseline = kit_of(self._plan.compare).baseline
+        samples = self.data["test"] if self._plan.counts else None
+        return Comparison(self.lanes, self.metric, self.higher_is_better, baseline, samples)
+
     @property
     def best(self) -> LeaderRow:
         """The leader's row."""
@@ -99,6 +115,18 @@ class RaceResult:
         stacked = {k: np.concatenate([none[k], *(h.curves[k] for h in self._heats)]) for k in CURVES}
         return Curves(**stacked, steps_per_epoch=self._plan.steps_per_epoch)
 
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """Wall-clock seconds since a lane's heat began, at the end of each epoch: `[lanes, epochs]`, NaN where unknown.
+
+        The lanes of a heat train side by side and share its clock, so this compares heats, not rules. An epoch that ran before
+        the race was stopped and resumed counts with the time it took then.
+        """
+        rows = []
+        for heat in self._heats:
+            took = [self._seconds.get((heat.number, epoch + 1), np.nan) for epoch in range(self._plan.epochs)]
+            rows += [np.cumsum(took)] * len(heat.results)
+        return np.array(rows, dtype=np.float64).reshape(len(self.lanes), self._plan.epochs)
+
     def to_frame(self) -> pd.DataFrame:
         """A row a lane: rule, lr, seed, status, train_loss, val_loss, val_metric, test_metric and more."""
         import pandas as pd
@@ -107,6 +135,7 @@ class RaceResult:
         for lane in self.lanes:
             row = asdict(lane)
             row["hypers"] = ", ".join(f"{k}={v!r}" for k, v in lane.hypers.items())
+            row["variant"] = variant_text(dict(lane.variant))
             rows.append(row)
         return pd.DataFrame(rows, columns=[f.name for f in fields(LaneResult)])
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from slalom.core.errors import BadValueError
 from slalom.race.entrants import Entrant
 
 
 class PlannedRule(BaseModel):
-    """A rule of the race and its learning rates."""
+    """A rule of the race, or a variant of one, and its learning rates.
+
+    `variant`: what its lanes are regularised with, see `slalom.race.variants`; `hypers` hold its weight decay already.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
@@ -19,10 +22,16 @@ class PlannedRule(BaseModel):
     target: str
     hypers: dict[str, Any] = {}
     lrs: list[float] = Field(min_length=1)
+    variant: dict[str, Any] = {}
 
     @property
     def entrant(self) -> Entrant:
         return Entrant(self.target, self.hypers)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_asked_for(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        made: dict[str, Any] = write(self)
+        return made if self.variant else {k: v for k, v in made.items() if k != "variant"}
 
 
 class Plan(BaseModel):
@@ -54,7 +63,13 @@ class Plan(BaseModel):
     threads: int = Field(ge=1)
     heat_lanes: int = Field(default=1024, ge=1)  # lanes that are trained at a time, by memory
     notes: list[str] = []  # what the person was told before the start
-    callables: list[str] = []  # which of model, data, schedule, loss, metric were given as Python objects
+    callables: list[str] = []  # which of model, data, schedule, loss, metric, augment were given as Python objects
+    compare: str | None = None  # what the race was asked to compare: "regularisation", "activations"
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_asked_for(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        made: dict[str, Any] = write(self)
+        return made if self.compare else {k: v for k, v in made.items() if k != "compare"}
 
     @property
     def steps_per_epoch(self) -> int:

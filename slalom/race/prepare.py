@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from slalom.core.errors import BadDataError, BadValueError
+from slalom.core.rule import Settings
 from slalom.data import load
 from slalom.data.record import Data
 from slalom.engines.lanes import TorchOptimizer
@@ -22,12 +24,18 @@ from slalom.engines.lanes.lane import momentum_hyper
 from slalom.engines.lanes.layout import Layout, beside, initialise
 from slalom.engines.lanes.losses import Loss, lane_loss
 from slalom.engines.lanes.solo import Solo
+from slalom.engines.response import must_respond
 from slalom.nets import build
+from slalom.race.compare.kits import kit_of
 from slalom.race.entrants import Entrant, entrants
-from slalom.race.grid import grids
+from slalom.race.heat import lane_for
 from slalom.race.metrics import in_units, resolve_metric
-from slalom.race.plan import Plan, PlannedRule, make_plan
-from slalom.race.runner import Parts
+from slalom.race.parts import Parts
+from slalom.race.plan import Plan, make_plan
+from slalom.race.variants.augment import hand_in, needs_object
+from slalom.race.variants.axes import variants
+from slalom.race.variants.made import example, make
+from slalom.race.variants.planned import STOPPING_NOTE, planned_rules
 from slalom.schedules import Schedule, resolve
 
 MEMORY_SHARE = 0.25  # of this machine's memory, for the parameters, gradients and states of a heat
@@ -115,30 +123,43 @@ def prepare(
     metric: Any,
     widen: Any,
     data_options: dict[str, Any],
+    axes: dict[str, Any],
+    compare: str | None = None,
     **plain: Any,
 ) -> Prepared:
     """See `slalom.race`."""
     chosen = [dataclasses.replace(e, hypers=_plain(e)) for e in entrants(rules)]
     if isinstance(lrs, int | float) and not isinstance(lrs, bool):
         lrs = [lrs]
-    rates = grids(chosen, lrs)
+    settings = variants(axes)
     numbers = seed_list(seeds)
     record: Data = load(data, **data_options)
     factory = build(model, record)
+    kit = None if compare is None else kit_of(compare)
+    if kit is not None:
+        settings = kit.settings(record)
+    planned = planned_rules(chosen, settings, factory, lrs, coarse=kit is not None)
+    rates = {r.label: r.lrs for r in planned}
     found = resolve_metric(metric, record)
     task_loss = loss_for(loss, record)
+    made = make([r.variant for r in planned], factory, record, task_loss)
     _measurable(found.name, record)
     size = batch_rows(batch_size, len(record.train))
     lanes = sum(len(r) for r in rates.values()) * len(numbers)
     callables = [k for k, v in (("schedule", schedule), ("loss", loss), ("metric", metric)) if callable(v)]
     callables += ["model"] * (factory.spec is None) + ["data"] * (not record.source)
     kind = {"float64": torch.float64}.get(str(plain["dtype"]), torch.float32)
+    callables += ["augment"] * any(needs_object(r.variant["augment"]) for r in planned if "augment" in r.variant)
     notes = list(record.notes) + ([factory.note] if factory.note else [])
+    notes += list(dict.fromkeys(m.note for m in made if m.note))
+    if any("early_stopping" in r.variant for r in planned):
+        notes.append(STOPPING_NOTE)
     if isinstance(batch_size, int) and batch_size > size:
         notes.append(f"batch size {batch_size} is larger than the training part; it is {size}, the full batch")
-    limit = heat_limit(factory, kind)
+    limit = min(heat_limit(f, kind) for f in {id(m.factory): m.factory for m in made}.values())
     if lanes > limit:
         notes.append(f"{lanes} lanes are trained {limit} at a time, to stay within a quarter of this machine's memory")
+    notes += [] if kit is None else kit.notes(record)
     if len(numbers) < 3:
         notes.append(f"seeds: {len(numbers)}; too few to tell close rules apart, 3 or more are better")
     plan = make_plan(
@@ -148,7 +169,7 @@ def prepare(
         data=record.describe(),
         data_source=record.source,
         data_options=data_options,
-        rules=[PlannedRule(label=e.label, target=e.target, hypers=dict(e.hypers), lrs=rates[e.label]) for e in chosen],
+        rules=planned,
         seeds=numbers,
         batch_size=size,
         schedule=None if schedule is None else _text(schedule, ""),
@@ -161,12 +182,13 @@ def prepare(
         heat_lanes=limit,
         notes=notes,
         callables=callables,
+        compare=compare,
         **plain,
     )
     factor = _schedule(schedule, plan.total_steps, plan.steps_per_epoch)
     notes += _momentum_note(factor, plan)
     plan = plan.model_copy(update={"notes": notes})
-    parts = Parts(factory, record, found, task_loss, factor)
+    parts = Parts(factory, record, found, task_loss, factor, made)
     _try_out(parts, plan)
     return Prepared(plan, parts, notes)
 
@@ -184,16 +206,19 @@ def _try_out(parts: Parts, plan: Plan) -> None:
     """One model's step on the first and the last batch of an epoch, its metric, and torch's optimizers: before anything is
     written. What a race cannot do is said at once."""
     data, kind = parts.data, getattr(torch, plan.dtype)
-    template = initialise(parts.factory, plan.seeds[0]).to(kind)
-    layout = Layout.of(template)
 
     def cast(t: Tensor) -> Tensor:
         return t.to(kind) if t.is_floating_point() else t
 
     n, last = len(data.train), len(data.train) - plan.batch_size * (plan.steps_per_epoch - 1)
-    for size in (plan.batch_size, last):
+    kinds = {made.key: made for made in reversed(parts.made)}  # of each, the first
+    template = initialise(parts.factory, plan.seeds[0]).to(kind)
+    layout = Layout.of(template)
+    for made, size in itertools.product(reversed(kinds.values()), (plan.batch_size, last)):
         try:
-            trial(template, layout, parts.loss, cast(data.train.x[:size]), cast(data.train.y[:size]))
+            own = initialise(made.factory, plan.seeds[0]).to(kind)
+            x, y = example(made.augment, data.train.x[:size], data.train.y[:size])
+            trial(own, Layout.of(own), made.loss, cast(x), cast(y))
         except BadValueError as error:
             if size == plan.batch_size:
                 raise
@@ -214,10 +239,14 @@ def _try_out(parts: Parts, plan: Plan) -> None:
                 f"metric {plan.metric} must give one number for outputs and targets; it raised {error}"
             ) from error
     for rule in plan.rules:
-        made = rule.entrant.optimizer(rule.lrs[0])
-        if isinstance(made, TorchOptimizer):
+        lane = lane_for(rule, rule.lrs[0], plan.seeds[0], parts.schedule, plan.clip)
+        optimizer = lane.optimizer
+        if lane.penalty is not None and lane.penalty.thresholds and isinstance(optimizer, Settings):
+            must_respond(optimizer)
+        if isinstance(optimizer, TorchOptimizer):
+            own_parameters = [nn.Parameter(p.detach().clone()) for p in template.parameters() if p.requires_grad]
             try:
-                made.cls([nn.Parameter(p.detach().clone()) for p in template.parameters() if p.requires_grad], **made.arguments)
+                optimizer.cls(own_parameters, **optimizer.arguments)
             except Exception as error:
                 raise BadValueError(f"{rule.label} cannot train this model: {error}") from error
 
@@ -242,10 +271,11 @@ def loss_for(loss: str | Loss | None, data: Data) -> str | Loss:
     return loss
 
 
-def prepare_again(plan: Plan, model: Any, data: Any, schedule: Any, loss: Any, metric: Any) -> Prepared:
+def prepare_again(plan: Plan, model: Any, data: Any, schedule: Any, loss: Any, metric: Any, augment: Any = None) -> Prepared:
     """The objects of a stored plan, built or handed in again, and checked to be the same."""
-    given = {"model": model, "data": data, "schedule": schedule, "loss": loss, "metric": metric}
+    given = {"model": model, "data": data, "schedule": schedule, "loss": loss, "metric": metric, "augment": augment}
     own = {**{k: getattr(plan, k) for k in ("model", "schedule", "loss", "metric")}, "data": plan.data_source.get("source")}
+    own["augment"] = None
     said_again = [k for k, v in given.items() if isinstance(v, str) and v == own[k]]
     extra = [k for k, v in given.items() if v is not None and k not in (*plan.callables, *said_again)]
     if extra:
@@ -268,4 +298,8 @@ def prepare_again(plan: Plan, model: Any, data: Any, schedule: Any, loss: Any, m
     found = resolve_metric(metric if callable(metric) else plan.metric, record)
     schedule_spec = schedule if callable(schedule) else plan.schedule
     factor = _schedule(schedule_spec, plan.total_steps, plan.steps_per_epoch)
-    return Prepared(plan, Parts(factory, record, found, loss if callable(loss) else plan.loss, factor), [])
+    if augment is not None:
+        hand_in(augment)
+    task_loss = loss if callable(loss) else plan.loss
+    made = make([r.variant for r in plan.rules], factory, record, task_loss)
+    return Prepared(plan, Parts(factory, record, found, task_loss, factor, made), [])

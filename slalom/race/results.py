@@ -9,14 +9,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LaneResult:
-    """One lane at its end. Figures of a retired lane are NaN; `step` counts from 1."""
+    """One lane at its end. Figures of a retired lane are NaN; `step` counts from 1.
+
+    With early stopping the figures and weights are those of the epoch that was best on validation, `kept_epoch`.
+    """
 
     lane: int
     rule: str  # "adam", or "adam(amsgrad=True)" where a race holds variants of a rule
     lr: float
     seed: int
     status: str  # "finished", "retired" or "unfinished"
-    train_loss: float  # mean over the last epoch
+    train_loss: float  # mean over the last epoch, or the one whose weights are kept
     val_loss: float
     val_metric: float
     test_loss: float
@@ -27,6 +30,9 @@ class LaneResult:
     reason: str = ""
     mechanism: str = ""  # how the lane was run: "native", "stacked", "traced", "vmap", "solo"
     hypers: Mapping[str, Any] = field(default_factory=dict)
+    variant: Mapping[str, Any] = field(default_factory=dict)  # what it was regularised with, as in the plan
+    stopped_epoch: int | None = None  # early stopping: the epoch after which it stopped, from 1; None: it ran to the end
+    kept_epoch: int | None = None  # early stopping: the epoch whose weights and figures these are
 
 
 @dataclass(frozen=True)

@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-from torch import nn
+from typing import Any
 
 from slalom.core.errors import BadValueError
-from slalom.data.record import Data
-from slalom.engines.lanes.losses import Loss
 from slalom.race.entrants import Entrant
 from slalom.race.events import EpochDone, Event, LaneRetired, LanesAdded, Note, RaceDone, RaceStarted
 from slalom.race.grid import MAX_WIDENINGS, beyond
 from slalom.race.heat import Heat, HeatRecord, PlannedLane, epoch_loss
 from slalom.race.leaderboard import best_lr
-from slalom.race.metrics import Metric
+from slalom.race.parts import Parts
 from slalom.race.plan import Plan
 from slalom.race.store import Store
-from slalom.schedules import Schedule
+from slalom.race.variants.stopping import filled
 
 OnEvent = Callable[[Event], None]
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The Python objects that a plan names."""
-
-    factory: Callable[[], nn.Module]
-    data: Data
-    metric: Metric
-    loss: str | Loss
-    schedule: Schedule | None
+def journal_seconds(lines: Sequence[dict[str, Any]]) -> dict[tuple[int, int], float]:
+    """What each heat's epochs (from 1) took, from the journal."""
+    return {(line["heat"], line["epoch"]): float(line["seconds"]) for line in lines if line["event"] == "epoch_done"}
 
 
 def _allowed(entrant: Entrant, lr: float) -> bool:
@@ -55,6 +45,7 @@ class Runner:
         self.notes: list[str] = []
         self._journal: list[Event] = []
         lines = store.journal() if store and resuming else []
+        self.seconds = journal_seconds(lines)
         self._epochs_told = {(line["heat"], line["epoch"]) for line in lines if line["event"] == "epoch_done"}
         self._told = {line["event"] + str(line.get("lane", line.get("lanes", line.get("text")))) for line in lines}
         self._ended = any(line["event"] == "race_done" for line in lines)
@@ -65,6 +56,8 @@ class Runner:
     def _tell(self, event: Event) -> None:
         if isinstance(event, Note):
             self.notes.append(event.text)
+        if isinstance(event, EpochDone):
+            self.seconds.setdefault((event.heat, event.epoch), event.seconds)
         self._journal.append(event)
         if self.on_event is not None:
             self.on_event(event)
@@ -131,7 +124,9 @@ class Runner:
     def _round(self, rates: dict[str, list[float]], widened: bool) -> None:
         number = sum(len(h.lanes) for h in self.heats)
         planned: list[PlannedLane] = []
-        for index, rule in enumerate(self.plan.rules):
+        keys = [made.key for made in self.parts.made]
+        for index in sorted(range(len(keys)), key=lambda i: keys.index(keys[i])):  # those of one program side by side
+            rule = self.plan.rules[index]
             lrs = rates.get(rule.label, [])
             lanes = [PlannedLane(0, index, lr, seed) for lr in lrs for seed in self.plan.seeds]
             lanes = [PlannedLane(number + len(planned) + i, p.rule, p.lr, p.seed) for i, p in enumerate(lanes)]
@@ -139,8 +134,10 @@ class Runner:
             if lanes:
                 self._tell(LanesAdded(rule.label, lrs, [p.number for p in lanes], widened))
         size = self.plan.heat_lanes
-        for start in range(0, len(planned), size):
-            self._heat(planned[start : start + size])
+        for key in dict.fromkeys(keys):
+            alike = [p for p in planned if keys[p.rule] == key]
+            for start in range(0, len(alike), size):
+                self._heat(alike[start : start + size])
 
     def _heat(self, planned: list[PlannedLane]) -> None:
         number = len(self.heats)
@@ -149,8 +146,7 @@ class Runner:
             self._replay(finished)
             self.heats.append(finished)
             return
-        p = self.parts
-        heat = Heat(number, planned, self.plan, p.factory, p.data, p.metric, p.loss, p.schedule)
+        heat = Heat(number, planned, self.plan, self.parts)
         state = self.store.read_checkpoint(number) if self.store else None
         if state is not None:
             heat.load_state_dict(state)
@@ -176,11 +172,10 @@ class Runner:
 
     def _tell_epoch(self, record: HeatRecord, epoch: int, seconds: float) -> None:
         train = epoch_loss(record, self.plan, epoch)
-        val_loss, val_metric = record.curves["val_loss"][:, epoch], record.curves["val_metric"][:, epoch]
+        curves = {k: record.curves[k] for k in ("val_loss", "val_metric")}
+        val_loss, val_metric = (filled(v[:, epoch], v, record.stops, epoch) for v in curves.values())
         lanes = [p.number for p in record.lanes]
-        done = EpochDone(
-            record.number, epoch + 1, self.plan.epochs, lanes, train.tolist(), val_loss.tolist(), val_metric.tolist(), seconds
-        )
+        done = EpochDone(record.number, epoch + 1, self.plan.epochs, lanes, train.tolist(), val_loss, val_metric, seconds)
         self._tell(done)
 
     def _tell_retired(self, heat: Heat, before: int) -> None:

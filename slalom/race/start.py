@@ -9,7 +9,7 @@ from slalom.race.environment import environment
 from slalom.race.heat import HeatRecord
 from slalom.race.outcome import RaceResult
 from slalom.race.prepare import Prepared, prepare_again
-from slalom.race.runner import OnEvent, Runner
+from slalom.race.runner import OnEvent, Runner, journal_seconds
 from slalom.race.store import Store
 
 
@@ -25,16 +25,17 @@ def start(prepared: Prepared, directory: str | os.PathLike[str] | None, on_event
     finally:
         if store is not None:
             store.close()
-    return RaceResult(prepared.plan, facts, heats, runner.notes, store)
+    return RaceResult(prepared.plan, facts, heats, runner.notes, store, runner.seconds)
 
 
 def go_on(
-    directory: str | os.PathLike[str], model: Any, data: Any, schedule: Any, loss: Any, metric: Any, on_event: OnEvent | None
-) -> RaceResult:
+    directory: str | os.PathLike[str], model: Any, data: Any, schedule: Any, loss: Any, metric: Any, augment: Any,
+    on_event: OnEvent | None,
+) -> RaceResult:  # fmt: skip
     """Resume: finished heats are read, the heat under way goes on from its checkpoint."""
     store = Store(directory)
     plan = store.plan()
-    prepared = prepare_again(plan, model, data, schedule, loss, metric)
+    prepared = prepare_again(plan, model, data, schedule, loss, metric, augment)
     store.lock()
     try:
         store.clean()
@@ -43,7 +44,7 @@ def go_on(
         heats = runner.run(plan.notes)
     finally:
         store.close()
-    return RaceResult(plan, store.environment(), heats, store.notes(), store)
+    return RaceResult(plan, store.environment(), heats, store.notes(), store, runner.seconds)
 
 
 def read(directory: str | os.PathLike[str]) -> RaceResult:
@@ -56,4 +57,4 @@ def read(directory: str | os.PathLike[str]) -> RaceResult:
     under_way = store.read_under_way(len(heats), plan)
     if under_way is not None:
         heats.append(under_way)
-    return RaceResult(plan, store.environment(), heats, store.notes(), store)
+    return RaceResult(plan, store.environment(), heats, store.notes(), store, journal_seconds(store.journal()))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from slalom.figures.activations import as_dict, build_activations, grid
+from slalom.figures.playground import build_playground
 from slalom.figures.records import CurveSet, LaneTable, RaceFigure
+from slalom.report.engine import play_payload
 from slalom.report.pack import pack, worst_error
 
 DIGITS = 6  # of every number in the tables; learning rates are matched by value, so all round alike
@@ -21,9 +25,18 @@ def payload(figure: RaceFigure) -> dict[str, Any]:
         "rules": figure.rules, "rows": [asdict(row) for row in figure.leaderboard], "lanes": _lanes(figure.lanes),
         "responses": [asdict(response) for response in figure.responses],
         "retired": [asdict(lane) for lane in figure.retired],
+        "heat_maps": [asdict(heat_map) for heat_map in figure.heat_maps],
+        "findings": [asdict(finding) for finding in figure.findings],
+        "clock": figure.clock and asdict(figure.clock), "schedule": figure.schedule and asdict(figure.schedule),
+        "range_test": figure.range_test and asdict(figure.range_test),
         "plan": figure.plan, "data": figure.data, "environment": figure.environment, "notes": figure.notes,
     }  # fmt: skip
-    return {**_rounded(tables), "curves": _curves(figure.curves)}
+    return {**_rounded(tables), "curves": _curves(figure.curves), **common(figure.rules)}
+
+
+def common(rules: Sequence[str] = ()) -> dict[str, Any]:
+    """What every page holds: the playground, where `rules` keep their colours, and the activations."""
+    return {"playground": play_payload(build_playground(rules)), "activations": _activations()}
 
 
 def to_json(value: Any) -> str:
@@ -44,6 +57,12 @@ def _curves(curves: CurveSet) -> dict[str, Any]:
         **packed, "error": float(f"{error:.2g}"), "train_steps": curves.train_steps, "val_epochs": curves.val_epochs,
         "steps_per_epoch": curves.steps_per_epoch, "train_stride": curves.train_stride, "val_stride": curves.val_stride,
     }  # fmt: skip
+
+
+def _activations() -> dict[str, Any]:
+    figures = build_activations()
+    curves = {name: pack([getattr(f, name) for f in figures]) for name in ("value", "slope", "signal", "gradient")}
+    return {"x": [float(x) for x in grid()], "all": _rounded([as_dict(f) for f in figures]), **curves}
 
 
 def _lanes(lanes: LaneTable) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.text import Text
 
-from slalom.terminal import exits, places, standings
+from slalom.terminal import compared, exits, places, standings
 from slalom.terminal.board import Board
 from slalom.terminal.lines import JsonView, PlainView, QuietView
 from slalom.terminal.live import LiveView
@@ -52,6 +52,33 @@ def race(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path 
         from slalom.race.entrants import entrant
 
         given = {**given, "lrs": {entrant(name).label: lrs for name, lrs in given["lrs"].items()}}
+    if given.get("compare") is not None and "data" not in given:
+        return _every_task(given, chosen, report)
+    return _one(given, chosen, report)
+
+
+def _every_task(given: dict[str, Any], chosen: Mode, report: Path | None) -> int:
+    """A comparison for which no data are named, on each task that it is made for; the worst exit code."""
+    from slalom.core.errors import BadValueError
+    from slalom.race.compare.kits import kit_of
+
+    tasks = kit_of(given["compare"]).tasks
+    if len(tasks) > 1 and report is not None:
+        raise BadValueError(
+            f"--compare {given['compare']} runs on {' and '.join(tasks)}, and --report names one page; name DATA too"
+        )
+    codes = []
+    for task in tasks:
+        own = {**given, "data": task}
+        if len(tasks) > 1 and "directory" in given:
+            own["directory"] = Path(given["directory"]) / task
+        codes.append(_one(own, chosen, report))
+    return max(codes)
+
+
+def _one(given: dict[str, Any], chosen: Mode, report: Path | None) -> int:
+    from slalom.race import api
+
     if "directory" in given:
         return watch(lambda view: api.race(**given, on_event=view), chosen, report)
     where = places.fresh(given.get("data", "digits"))
@@ -121,6 +148,8 @@ def show(result: Any, out: Console, *, seconds: float | None = None, notes: bool
     rows = list(result.leaderboard())
     out.print(standings.title(result, seconds))
     out.print()
+    if result.plan.get("compare"):
+        _show_comparison(result, out)
     if rows:
         out.print(standings.table(rows, result.metric, out.width))
         out.print()
@@ -134,6 +163,22 @@ def show(result: Any, out: Console, *, seconds: float | None = None, notes: bool
     out.print(Text(standings.verdict(result), "bold"))
     if result.directory is not None and any(lane.status == "unfinished" for lane in result.lanes):
         out.print(Text(f"go on with: slalom race --resume {result.directory}", "dim"), soft_wrap=True)
+    out.print()
+
+
+def _show_comparison(result: Any, out: Console) -> None:
+    from slalom.core.errors import BadValueError
+
+    try:
+        comparison = result.comparison()
+    except BadValueError:  # stopped before the baseline had run
+        return
+    out.print(compared.table(comparison, out.width))
+    out.print()
+    for line in compared.LEGEND:
+        out.print(Text(line, "dim"))
+    out.print()
+    out.print(Text("Every variant by itself, against the best of all:", "dim"))
     out.print()
 
 

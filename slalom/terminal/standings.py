@@ -146,8 +146,7 @@ def verdict(result: Any) -> str:
     """The page's own sentence on this race: who leads, who is tied, what not to conclude."""
     from slalom.figures import words
 
-    unfinished = sum(lane.status == "unfinished" for lane in result.lanes)
-    return words.verdict(list(result.leaderboard()), len({lane.rule for lane in result.lanes}), unfinished)
+    return words.verdict_of(result)
 
 
 def outcome(result: Any, report: str | None = None) -> Mapping[str, Any]:
@@ -161,6 +160,7 @@ def outcome(result: Any, report: str | None = None) -> Mapping[str, Any]:
         "environment": result.environment,
         "data": result.data,
         "leaderboard": list(result.leaderboard()),
+        **({"comparison": list(result.comparison())} if result.plan.get("compare") else {}),
         "lanes": list(result.lanes),
         "notes": list(result.notes),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -13,10 +14,9 @@ from torch import nn
 
 import slalom
 from slalom.core.errors import BadValueError, StoreError
-from slalom.race import store as stores
 from slalom.race.api import resume
 from slalom.race.events import Note, Recorder
-from slalom.race.store import Store
+from slalom.race.store import Store, whole_file
 from tests.race.test_resume import same
 
 GIVEN = {"model": "mlp:6:relu", "data": "iris", "rules": ["sgd", "torch.SGD"], "seeds": 1, "epochs": 2, "batch_size": 40}
@@ -44,7 +44,7 @@ def test_a_kill_between_any_two_writes_is_mended(tmp_path: Path, monkeypatch: py
     given = {**GIVEN, "rules": ["sgd"], "lrs": [0.001, 0.002], "widen": True}
     whole = slalom.race(**given, directory=tmp_path / "whole")
     assert len(whole._heats) == 2, "widened once"
-    replace, unlink, append, count = stores.os.replace, Path.unlink, Store.append, 0
+    replace, unlink, append, count = os.replace, Path.unlink, Store.append, 0
 
     def dying(real, limit: int):
         def run(*arguments, **options):
@@ -61,8 +61,8 @@ def test_a_kill_between_any_two_writes_is_mended(tmp_path: Path, monkeypatch: py
         limit, count = limit + 1, 0
         run = tmp_path / str(limit)
         with monkeypatch.context() as patch:
-            patch.setattr(stores.os, "replace", dying(replace, limit))
-            patch.setattr(stores.os, "unlink", lambda path: None)  # the temporary stays, as after kill -9
+            patch.setattr(os, "replace", dying(replace, limit))
+            patch.setattr(os, "unlink", lambda path: None)  # the temporary stays, as after kill -9
             patch.setattr(Path, "unlink", dying(unlink, limit))
             patch.setattr(Store, "append", dying(append, limit))
             try:
@@ -216,7 +216,7 @@ def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path) -> Non
     path.write_text("old")
 
     def half() -> None:
-        with stores.whole_file(path) as file:
+        with whole_file(path) as file:
             file.write(b"ne")
             file.flush()
             assert path.read_text() == "old"

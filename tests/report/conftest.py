@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -15,30 +10,6 @@ import pytest
 
 from slalom.figures import RaceFigure, build_race
 from slalom.report import render
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run", "--disable-extensions", "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--enable-logging=stderr", "--v=0", "--window-size=1400,900",
-)  # fmt: skip
-
-
-def load_fake() -> ModuleType:
-    """fake_race.py of this folder; the tests of the figures load it too."""
-    name = "slalom_tests_fake_race"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("fake_race.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-@pytest.fixture(scope="session")
-def fake() -> ModuleType:
-    return load_fake()
 
 
 @pytest.fixture(scope="session")
@@ -61,27 +32,56 @@ def hostile_page(fake: ModuleType) -> str:
     return render(build_race(fake.fake_race(hostile=True)))
 
 
+class Opened:
+    """A page in the browser, with everything that it said and asked for."""
+
+    def __init__(self, context: Any, address: str) -> None:
+        self.console: list[str] = []
+        self.requests: list[str] = []
+        self.page = context.new_page()
+        self.page.on("console", lambda message: self.console.append(message.text))
+        self.page.on("pageerror", lambda error: self.console.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(address)
+        self.requests = [url for url in self.requests if url not in (address, address.partition("#")[0])]
+
+    def until(self, condition: str) -> None:
+        """Wait until an expression is true. Playwright's own way evaluates text in the page, which the policy forbids."""
+        for _ in range(400):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(25)
+        raise AssertionError(f"never came true: {condition}")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.page, name)
+
+
 @pytest.fixture(scope="session")
-def browse(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[str, str]]:
+def opened(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Opened]]:
+    """`opened(text, width=1400, dark=False, at="")`: the page's text as a file in a browser that has no network."""
+    contexts: list[Any] = []
+
+    def open_page(text: str, width: int = 1400, dark: bool = False, at: str = "") -> Opened:
+        while contexts:  # one page at a time: the browser is shared by the whole session
+            contexts.pop().close()
+        scheme = "dark" if dark else "light"
+        contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True))
+        file = tmp_path_factory.mktemp("browser") / "page.html"
+        file.write_text(text, encoding="utf-8")
+        return Opened(contexts[-1], file.as_uri() + at)
+
+    yield open_page
+    while contexts:
+        contexts.pop().close()
+
+
+@pytest.fixture(scope="session")
+def browse(opened: Callable[..., Opened]) -> Callable[[str], tuple[str, str]]:
     """Opens a page's text in a real browser; returns the document as it stands after the scripts, and the console."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip("NO CHROMIUM FOUND: the page was not opened in a browser (Debian: apt-get install chromium)")
 
     def open_page(text: str) -> tuple[str, str]:
-        folder = tmp_path_factory.mktemp("browser")
-        file = folder / "page.html"
-        file.write_text(text, encoding="utf-8")
-        command = [
-            browser,
-            *QUIET,
-            f"--user-data-dir={folder / 'profile'}",
-            "--virtual-time-budget=3000",
-            "--dump-dom",
-            file.as_uri(),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True)
-        console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-        return done.stdout, "\n".join(console)
+        made = opened(text)
+        return str(made.content()), "\n".join(made.console)
 
     return open_page

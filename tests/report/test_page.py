@@ -22,6 +22,7 @@ from slalom.report import render, write, write_report
 from slalom.report.pack import unpack
 from slalom.report.page import SCRIPTS, asset
 from slalom.report.payload import to_json
+from slalom.report.shell import ENGINE
 
 
 class Page(HTMLParser):
@@ -92,7 +93,7 @@ def test_no_script_can_end_its_own_tag() -> None:
 
 def test_comments_and_indentation_are_all_that_is_left_out() -> None:
     root = Path(__file__).parents[2] / "slalom" / "report" / "assets"
-    for name in SCRIPTS[1:]:
+    for name in [name for name in SCRIPTS if name != ENGINE and not name.startswith("uplot/")]:
         source = (root / name).read_text()
         kept = [line.strip() for line in source.splitlines() if line.strip() and not line.strip().startswith("//")]
         assert asset(name).splitlines() == kept
@@ -138,7 +139,11 @@ def test_the_page_holds_the_race(race: Any, figure: RaceFigure, page: str) -> No
     assert len(data["retired"]) == sum(lane.status == "retired" for lane in race.lanes) > 0
     curves = unpack(data["curves"]["train_loss"])
     exact = race.arrays.train_loss
-    assert curves.shape == exact.shape == (297, 340)
+    kept = [step - 1 for step in data["curves"]["train_steps"]]
+    assert exact.shape == (297, 340)
+    exact = exact[:, kept]
+    assert curves.shape == exact.shape
+    assert len(kept) >= 170
     assert np.array_equal(np.isnan(curves), np.isnan(exact))
     assert np.nanmax(np.abs(curves / exact - 1)) <= data["curves"]["error"] * 1.05 < 0.011
     assert {lr for r in data["responses"] for lr in r["lrs"]} == set(data["lanes"]["lr"])  # the page matches them by value

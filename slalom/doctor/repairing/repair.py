@@ -47,11 +47,11 @@ def repair(
     >>> import torch
     >>> from torch import nn
     >>> _ = torch.manual_seed(0)
-    >>> x = torch.randn(120, 3)
+    >>> x = torch.randn(200, 3)
     >>> y = (x[:, 0] > 0).long()
     >>> net = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 2))
-    >>> slow = lambda m: torch.optim.SGD(m.parameters(), lr=1e-5)
-    >>> mended = repair(net, nn.CrossEntropyLoss(), slow, (x, y), epochs=15)
+    >>> slow = lambda m: torch.optim.SGD(m.parameters(), lr=1e-4)
+    >>> mended = repair(net, nn.CrossEntropyLoss(), slow, (x[:150], y[:150]), (x[150:], y[150:]), epochs=15)
     >>> mended.applied[0].label, mended.after < 0.5 * mended.before
     ('lr_too_low', True)
     """

@@ -21,11 +21,12 @@ from torch import Tensor, nn
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Settings
 from slalom.engines.lanes.counter import lane_keys
+from slalom.engines.lanes.dropout import shares
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.mechanism import Buffers, Mechanism
 from slalom.engines.lanes.penalties import Penalties
-from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update
+from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update, own_settings, stepped_by, thresholds
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,15 @@ class Chunk:
         self.params = torch.stack([layout.row(m) for m in padded]).to(dtype)
         held = {id(m): beside(m) for m in padded}
         self.buffers = {k: torch.stack([_cast(held[id(m)][k], dtype) for m in padded]) for k in held[id(padded[0])]}
+        for name in shares(padded[0]):
+            for i, lane in enumerate(self.lanes):
+                if lane.dropout is not None:
+                    self.buffers[name][i] = lane.dropout
         self.seeds = [lane.seed for lane in self.lanes] + [0] * mechanism.spare
         clips = [lane.clip for lane in lanes]
         self.clip = np.array([np.inf if c is None else c for c in clips]) if any(clips) else None
-        self.penalties = Penalties(self.lanes, modules, layout)
         self.updates = [(rows, self._update(rows, kernels)) for rows in _runs(self.lanes)]
+        self.penalties = Penalties(self.lanes, modules, layout, self.updates)
         self.run = np.arange(len(lanes))  # the rows that forward and backward run on, spare lanes apart
 
     def _compact(self) -> None:
@@ -89,7 +94,10 @@ class Chunk:
     def _update(self, rows: slice, kernels: Kernels) -> Update:
         lanes, params = self.lanes[rows], self.params[rows]
         if isinstance(lanes[0].optimizer, Settings):
-            return RuleUpdate(lanes, params, kernels[lanes[0].optimizer.program])
+            settings = stepped_by(lanes)
+            if settings[0].program not in kernels:  # without a compiler rules are run by torch, and proximal steps apart
+                settings = own_settings(lanes)
+            return RuleUpdate(lanes, params, kernels[settings[0].program], settings)
         return TorchUpdate(lanes, params, self.layout, lambda i: self._again(rows.start + i))
 
     def _again(self, row: int) -> tuple[Tensor, Tensor]:
@@ -176,9 +184,20 @@ class Chunk:
     def _predict(self, params: Tensor, buffers: Buffers, x: Tensor, batch: int) -> Tensor:
         return torch.cat([self.mechanism.predict(params, buffers, part) for part in torch.split(x, batch)], dim=1)
 
-    def evaluate(self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]], batch: int) -> Floats:
-        """Each measure of each lane over all of x, y: `[measures, lanes]`; NaN for lanes that have stopped."""
+    def evaluate(
+        self,
+        x: Tensor,
+        y: Tensor,
+        measures: Sequence[Callable[[Tensor, Tensor], Tensor]],
+        batch: int,
+        stopped: Sequence[int] = (),
+    ) -> Floats:
+        """Each measure of each lane over all of x, y: `[measures, lanes]`; NaN for lanes that have stopped, but these."""
         out = np.full((len(measures), len(self.lanes)), np.nan)
+        if stopped:
+            also = [self.numbers.index(k) for k in stopped]
+            every = self._predict(self.params, self.buffers, x, batch)
+            out[:, also] = np.array([[float(measure(every[i], y)) for i in also] for measure in measures])
         if self.alive.any():
             self._compact()
             chosen = self._selected()
@@ -248,5 +267,6 @@ def _cast(buffer: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _runs(lanes: Sequence[Lane]) -> list[slice]:
     """Slices of neighbours that share a program."""
-    cuts = [i for i in range(1, len(lanes)) if lanes[i].optimizer.program != lanes[i - 1].optimizer.program]
+    kinds = [(lane.optimizer.program, thresholds(lane)) for lane in lanes]
+    cuts = [i for i in range(1, len(lanes)) if kinds[i] != kinds[i - 1]]
     return [slice(a, b) for a, b in zip([0, *cuts], [*cuts, len(lanes)], strict=True)]

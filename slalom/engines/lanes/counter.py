@@ -45,18 +45,41 @@ def uniform(key: Tensor, site: int, shape: Sequence[int]) -> Tensor:
     count = 1
     for size in shape:
         count *= size
-    base = _mix((key + 0x632BE5AB * (site + 1)) & _LOW)
-    index = torch.arange(count, dtype=torch.int64)
-    x = _mix((base.unsqueeze(-1) + 0x9E3779B9 * index) & _LOW)
-    drawn: Tensor = (x >> 8).to(torch.float32).mul(2.0**-24)
+    drawn = uniform_at(key, site, torch.arange(count, dtype=torch.int64))
     return drawn.reshape(*drawn.shape[:-1], *shape)
 
 
-def drop(x: Tensor, key: Tensor, site: int, p: float, mask_shape: Sequence[int]) -> Tensor:
-    """Inverted dropout of `x`; the mask has `mask_shape` (after the lane axis of `key`, if it has one)."""
-    if p >= 1:
+def uniform_at(key: Tensor, site: int | Tensor, *index: Tensor) -> Tensor:
+    """The numbers of `uniform` at these places: `index [count]`, or parts `[lanes, ...]` whose sum is each lane's own places.
+
+    Keys and sites may have more axes, which those of the places begin with.
+    """
+    base = _mix((key + 0x632BE5AB * (site + 1)) & _LOW)
+    axes = 1 if index[0].dim() < 2 else index[0].dim() - base.dim()
+    # int32 wraps as the masks of `_mix` do, at half the memory; only its shifts to the right need a mask.
+    x = base.to(torch.int32).view(*base.shape, *[1] * axes)
+    for part in index:
+        x = x + (0x9E3779B9 * part & _LOW).to(torch.int32)
+    x = x ^ (x >> 16) & 0xFFFF
+    x = x * (0x85EBCA6B - 2**32)
+    x = x ^ (x >> 13) & 0x7FFFF
+    x = x * (0xC2B2AE35 - 2**32)
+    x = x ^ (x >> 16) & 0xFFFF
+    drawn: Tensor = ((x >> 8) & 0xFFFFFF).to(torch.float32).mul(2.0**-24)
+    return drawn
+
+
+def drop(x: Tensor, key: Tensor, site: int, p: float | Tensor, mask_shape: Sequence[int]) -> Tensor:
+    """Inverted dropout of `x`; the mask has `mask_shape` (after the lane axis of `key`, if it has one).
+
+    `p`: a number below 1 as a tensor where it is a lane's own, shaped to stand beside `x`.
+    """
+    if isinstance(p, Tensor):
+        keep = uniform(key, site, mask_shape) >= p.to(torch.float32)  # the numbers that are drawn are of that precision
+    elif p >= 1:
         return x * 0
-    keep = uniform(key, site, mask_shape) >= p
+    else:
+        keep = uniform(key, site, mask_shape) >= p
     return torch.where(keep, x / (1 - p), 0)
 
 
@@ -90,9 +113,9 @@ class CounterDropout(TorchFunctionMode):
         """Dropout of every element of `x` by itself."""
         return self._dropout(0, x, p)
 
-    def _dropout(self, dims: int, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    def _dropout(self, dims: int, input: Tensor, p: float | Tensor = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
         # Out of place also when inplace is asked for: the result is the same, and vmap cannot write into a shared input.
-        if not training or p == 0:
+        if not training or (not isinstance(p, Tensor) and p == 0):
             return input
         self.site += 1
         shape = input.shape if dims == 0 else (*input.shape[: input.dim() - dims], *([1] * dims))

@@ -48,7 +48,8 @@ class Lane:
     runs right after `torch.manual_seed(seed)`) and dropout. `schedule`: factor on the lr at a step counted from 0; one that
     cycles momentum sets that too, and one with a state (`slalom.schedules.Plateau`) is given as its `start()`.
     `clip`: largest gradient norm (over all parameters), as `torch.nn.utils.clip_grad_norm_`. `penalty`: an L1, L2 or
-    elastic-net penalty of `slalom.optim`; the losses that are told stay those of the data.
+    elastic-net penalty of `slalom.optim`; the losses that are told stay those of the data. `dropout`: the share of every
+    `nn.Dropout` in the model, in [0, 1); None: the model's own.
     """
 
     optimizer: Settings | TorchOptimizer
@@ -56,8 +57,12 @@ class Lane:
     schedule: Schedule | None = None
     clip: float | None = None
     penalty: Penalty | None = None
+    dropout: float | None = None
 
     def __post_init__(self) -> None:
+        share = self.dropout
+        if share is not None and (isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1):
+            raise BadValueError(f"a lane's dropout must be a share in [0, 1) or None, got {share!r}")
         if self.penalty is not None and self.penalty.thresholds:
             if self.clip is not None:
                 raise BadValueError(
@@ -140,11 +145,12 @@ def lanes_of(
     schedule: Schedule | Sequence[Schedule | None] | None = None,
     clip: float | None = None,
     penalty: Penalty | Sequence[Penalty | None] | None = None,
+    dropout: float | Sequence[float | None] | None = None,
     **hypers: Any,
 ) -> list[Lane]:
     """Lanes of one rule: every hyper is one value for all or a sequence with one a lane.
 
-    So is `penalty`, and `schedule`, or any of its fields (`Cosine(total=100, final=[0, 0.1])`);
+    So are `penalty`, `dropout` and `schedule`, or any of its fields (`Cosine(total=100, final=[0, 0.1])`);
     of a `Plateau` each lane gets its own state.
 
     >>> import slalom
@@ -161,7 +167,7 @@ def lanes_of(
     }
     of = len(schedule) if isinstance(schedule, Sequence) else getattr(schedule, "lanes", None)
     many |= {} if of is None else {"schedule": of}
-    many |= {"penalty": len(penalty)} if isinstance(penalty, Sequence) else {}
+    many |= {name: len(v) for name, v in (("penalty", penalty), ("dropout", dropout)) if isinstance(v, Sequence)}
     n = max(many.values(), default=1)
     for name, length in many.items():
         if length != n:
@@ -177,5 +183,6 @@ def lanes_of(
             found = get_rule(rule) if isinstance(rule, str) else rule
             optimizer = found(lane=i, **one)
         mine = penalty[i] if isinstance(penalty, Sequence) else penalty
-        lanes.append(Lane(optimizer, lane_seed, _own(schedule, i), clip, mine))
+        share = dropout[i] if isinstance(dropout, Sequence) else dropout
+        lanes.append(Lane(optimizer, lane_seed, _own(schedule, i), clip, mine, share))
     return lanes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from slalom.core.errors import BadValueError
 from slalom.engines.lanes.choose import Choice, choose
 from slalom.engines.lanes.chunk import Chunk, Retirement
+from slalom.engines.lanes.dropout import owned, plain
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, aliases, as_factory, initialise
 from slalom.engines.lanes.losses import Loss
-from slalom.engines.lanes.update import Floats, kernels_for
+from slalom.engines.lanes.update import Floats, kernels_for, thresholds
 from slalom.engines.lanes.workers import map_chunks
 
 # Lanes a chunk: the working set of an MLP of 10,000 parameters then fits a core's share of the cache. A lane that runs in C has
@@ -37,14 +38,28 @@ def chunk_size(lanes: int, threads: int, mechanism: str = "stacked") -> int:
     return math.ceil(lanes / (rounds * threads))
 
 
+def modules_of(
+    model: nn.Module | Callable[[], nn.Module] | Sequence[nn.Module], lanes: Sequence[Lane], dtype: torch.dtype
+) -> list[nn.Module]:
+    """Each lane's freshly initialised module; lanes of one seed share it, where a factory makes it."""
+    if isinstance(model, Sequence):
+        if len(model) != len(lanes):
+            raise BadValueError(f"there are {len(model)} modules for {len(lanes)} lanes; give one a lane, or a factory")
+        return [module.to(dtype) for module in model]
+    factory = as_factory(model)
+    by_seed = {seed: initialise(factory, seed).to(dtype) for seed in sorted({lane.seed for lane in lanes})}
+    return [by_seed[lane.seed] for lane in lanes]
+
+
 class Lanes:
     """Train N copies of one `nn.Module`, each lane with its own rule, hypers, seed, schedule and clipping.
 
-    `model`: a factory, called right after `torch.manual_seed(lane.seed)`, or a module that is copied.
+    `model`: a factory, called right after `torch.manual_seed(lane.seed)`; a module that is copied; or one module a lane, which
+    may differ in what they hold and share the names and shapes of what is trained.
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
-    `"native"`, `"stacked"`, `"traced"`, `"vmap"`, `"solo"`. `dtype`: of parameters and buffers. `chunk`: lanes that a thread
-    trains together.
+    `"native"`, `"stacked"`, `"traced"`, `"vmap"`, `"solo"`; a `Choice` of one's own is taken as it is. `dtype`: of parameters
+    and buffers. `chunk`: lanes that a thread trains together; `threads`: how many share them (torch's setting).
 
     `notes`: what the person should know, such as a slower way that had to be taken.
 
@@ -60,9 +75,9 @@ class Lanes:
     """
 
     def __init__(
-        self, model: nn.Module | Callable[[], nn.Module], lanes: Sequence[Lane], *, loss: str | Loss,
-        example: tuple[Tensor, Tensor], mechanism: str = "auto", dtype: torch.dtype = torch.float32,
-        chunk: int | None = None,
+        self, model: nn.Module | Callable[[], nn.Module] | Sequence[nn.Module], lanes: Sequence[Lane], *, loss: str | Loss,
+        example: tuple[Tensor, Tensor], mechanism: str | Choice = "auto", dtype: torch.dtype = torch.float32,
+        chunk: int | None = None, threads: int | None = None,
     ) -> None:  # fmt: skip
         if not lanes:
             raise BadValueError("there are no lanes to train; give at least one")
@@ -72,32 +87,42 @@ class Lanes:
             raise BadValueError(f"chunk must be a whole number of lanes >= 1, got {chunk!r}")
         self.lanes = list(lanes)
         self.dtype = dtype
-        factory = as_factory(model)
-        by_seed = {seed: initialise(factory, seed).to(dtype) for seed in sorted({lane.seed for lane in lanes})}
-        self._template = next(iter(by_seed.values()))
+        self._threads = threads or torch.get_num_threads()
+        modules = modules_of(model, self.lanes, dtype)
+        if any(lane.dropout is not None for lane in lanes):
+            own = {id(module): module for module in modules}
+            owned_by = {key: owned(module) for key, module in own.items()}
+            modules = [owned_by[id(module)] for module in modules]
+        self._template = modules[0]
         self.layout = Layout.of(self._template)
-        for seed, module in by_seed.items():
+        for lane, module in zip(lanes, modules, strict=True):
             if Layout.of(module) != self.layout:
-                raise BadValueError(f"the factory made another architecture for seed {seed}; lanes of a heat must share one")
+                raise BadValueError(f"the factory made another architecture for seed {lane.seed}; lanes of a heat must share one")
         x, y = (self._cast(part) for part in example)
         self._loss = loss
-        size = min(chunk or chunk_size(len(lanes), torch.get_num_threads()), len(lanes))
-        self.choice: Choice = choose(self._template, self.layout, loss, x, y, mechanism, size)
+        size = min(chunk or chunk_size(len(lanes), self._threads), len(lanes))
+        if isinstance(mechanism, Choice):
+            self.choice = mechanism
+        else:
+            self.choice = choose(self._template, self.layout, loss, x, y, mechanism, size)
         self._kernels, slower = kernels_for(lanes, dtype)
         self.notes = [slower] if slower else []
         if self.choice.slower:
             self.notes.append(f"lanes run {self.choice.why}")
-        self._chunks = self._make_chunks(by_seed, chunk)
+        self._chunks = self._make_chunks(modules, chunk)
 
-    def _make_chunks(self, by_seed: dict[int, nn.Module], chunk: int | None = None) -> list[Chunk]:
-        order = sorted(range(len(self.lanes)), key=lambda i: tuple(map(str, self.lanes[i].optimizer.program)))
-        size = chunk or chunk_size(len(order), torch.get_num_threads(), self.choice.name)
-        return [self._make_chunk(order[i : i + size], by_seed) for i in range(0, len(order), size)]
+    def _make_chunks(self, modules: Sequence[nn.Module], chunk: int | None = None) -> list[Chunk]:
+        order = sorted(range(len(self.lanes)), key=self._kind)
+        size = chunk or chunk_size(len(order), self._threads, self.choice.name)
+        return [self._make_chunk(order[i : i + size], modules) for i in range(0, len(order), size)]
 
-    def _make_chunk(self, numbers: list[int], by_seed: dict[int, nn.Module]) -> Chunk:
+    def _kind(self, i: int) -> Any:
+        return tuple(map(str, self.lanes[i].optimizer.program)), thresholds(self.lanes[i])
+
+    def _make_chunk(self, numbers: list[int], modules: Sequence[nn.Module]) -> Chunk:
         lanes = [self.lanes[i] for i in numbers]
         mechanism = self.choice.make(self._template, self.layout, self._loss)
-        return Chunk(numbers, lanes, [by_seed[lane.seed] for lane in lanes], self.layout, mechanism, self._kernels, self.dtype)
+        return Chunk(numbers, lanes, [modules[i] for i in numbers], self.layout, mechanism, self._kernels, self.dtype)
 
     def only(self, lanes: Sequence[int]) -> Lanes:
         """These lanes alone, from where they stand, numbered anew in the order given; the same to the bit as with the others.
@@ -121,7 +146,7 @@ class Lanes:
         made = copy.copy(self)
         made.lanes = [self.lanes[i] for i in lanes]
         made.notes = list(self.notes)
-        made._chunks = made._make_chunks({lane.seed: self._template for lane in made.lanes})
+        made._chunks = made._make_chunks([self._template] * len(lanes))
         place = {number: (chunk, row) for chunk in self._chunks for row, number in enumerate(chunk.numbers)}
         for chunk in made._chunks:
             for row, number in enumerate(chunk.numbers):
@@ -162,10 +187,19 @@ class Lanes:
         done = map_chunks(work, self._chunks)
         return self._gather([d[0] for d in done]), self._gather([d[1] for d in done])
 
-    def evaluate(self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]]) -> Floats:
-        """Measures `f(outputs [n, ...], targets [n, ...])` of every lane in evaluation mode: `[measures, lanes]`."""
+    def evaluate(
+        self, x: Tensor, y: Tensor, measures: Sequence[Callable[[Tensor, Tensor], Tensor]], stopped: Sequence[int] = ()
+    ) -> Floats:
+        """Measures `f(outputs [n, ...], targets [n, ...])` of every lane in evaluation mode: `[measures, lanes]`.
+
+        NaN for lanes that have retired or been stopped, but for those in `stopped`.
+        """
         x, y = self._cast(x), self._cast(y)
-        return self._gather(map_chunks(lambda c: c.evaluate(x, y, measures, EVALUATION_BATCH), self._chunks))
+
+        def work(chunk: Chunk) -> Floats:
+            return chunk.evaluate(x, y, measures, EVALUATION_BATCH, [k for k in stopped if k in chunk.numbers])
+
+        return self._gather(map_chunks(work, self._chunks))
 
     def predict(self, x: Tensor) -> Tensor:
         """Outputs `[lanes, n, ...]` in evaluation mode (a retired lane's are those of its last finite state)."""
@@ -227,7 +261,18 @@ class Lanes:
         with torch.no_grad():
             for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
                 tensor.copy_(held[name])
-        return module
+        return plain(module)
+
+    def restore(self, lane: int, weights: Mapping[str, Tensor]) -> None:
+        """Puts back what `weights(lane)` gave before; the optimizer's state stays as it is."""
+        held = {name: weights[k] for k, name in aliases(self._template).items()}
+        chunk = self._chunk_of(lane)
+        row = chunk.numbers.index(lane)
+        for name, view in self.layout.split(chunk.params[row : row + 1]).items():
+            view[0].copy_(held[name])
+        for name, buffer in chunk.buffers.items():
+            if name in held:  # what is no part of a state dict has not changed
+                buffer[row].copy_(held[name])
 
     def explain(self) -> str:
         """Which mechanism runs the lanes and why; layer by layer where it differs."""

@@ -13,13 +13,19 @@ from slalom.core.rule import Settings
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.update import Mask, RuleUpdate, Update
+from slalom.engines.printers.proximal import STRENGTH
 from slalom.engines.response import Response
 
 
 class Penalties:
-    """`before` a step adds to the gradients and looks how far the rules will move; `after` it, weights are thresholded."""
+    """`before` a step adds to the gradients; a proximal step is part of the compiled rule, which is told its strengths here.
 
-    def __init__(self, lanes: Sequence[Lane], modules: Sequence[nn.Module], layout: Layout) -> None:
+    Where rules are run by torch, `before` looks how far they will move, and `after` thresholds the weights.
+    """
+
+    def __init__(
+        self, lanes: Sequence[Lane], modules: Sequence[nn.Module], layout: Layout, updates: Sequence[tuple[slice, Update]]
+    ) -> None:
         self.lanes = lanes
         self.of: dict[int, Penalty] = {i: lane.penalty for i, lane in enumerate(lanes) if lane.penalty is not None}
         masks: dict[Any, Tensor] = {}
@@ -30,18 +36,38 @@ class Penalties:
                 parts = [torch.full((size,), name in chosen) for name, size in zip(layout.names, layout.sizes, strict=True)]
                 masks[key] = torch.cat(parts)
         self.masks = {i: masks[None if p.params is None else tuple(p.params)] for i, p in self.of.items()}
-        self.responses = {i: Response() for i, p in self.of.items() if p.thresholds}
+        fused: set[int] = set()
+        for rows, update in updates:
+            if isinstance(update, RuleUpdate) and STRENGTH in update.states:
+                fused |= set(range(rows.start, rows.stop))
+                for i in range(rows.start, rows.stop):
+                    update.states[STRENGTH][i - rows.start] = self.of[i].l1 * self.masks[i].double()
+        self.responses = {i: Response() for i, p in self.of.items() if p.thresholds and i not in fused}
         self.moves: dict[int, Tensor] = {}
+        self.l2 = self._strengths(layout.length, {i: p.l2 for i, p in self.of.items() if p.l2})
+        self.signed = self._strengths(layout.length, {i: p.l1 for i, p in self.of.items() if p.l1 and not p.thresholds})
+
+    def _strengths(self, width: int, told: dict[int, float]) -> Tensor | None:
+        """What each weight of each lane is penalised by, `[lanes, D]`; None where no lane is."""
+        if not told:
+            return None
+        made = torch.zeros(len(self.lanes), width, dtype=torch.float64)
+        for i, strength in told.items():
+            made[i] = strength * self.masks[i].double()
+        return made
 
     def before(self, params: Tensor, grads: Tensor, rows: slice, update: Update, t: int, live: Mask) -> None:
         """Changes the gradients `[lanes, D]` of these rows in place; `update` is what will step them."""
-        for i in range(rows.start, rows.stop):
-            if i not in self.of or not live[i]:
-                continue
-            extra = self.of[i].gradient(params[i])
-            if extra is not None:
-                grads[i] += extra * self.masks[i]
-            if i in self.responses and isinstance(update, RuleUpdate):
+        # Product and sum apart: fused into one rounding, a number would depend on where in the tensor it stands.
+        for name in ("l2", "signed"):
+            strengths: Tensor | None = getattr(self, name)
+            if strengths is not None:
+                if strengths.dtype != params.dtype:
+                    strengths = strengths.to(params.dtype)
+                    setattr(self, name, strengths)
+                grads[rows] += strengths[rows] * (params[rows] if name == "l2" else params[rows].sign())
+        for i in self.responses:
+            if rows.start <= i < rows.stop and live[i] and isinstance(update, RuleUpdate):
                 self.moves[i] = self._moves(i, params[i], grads[i], i - rows.start, update, t)
 
     def _moves(self, i: int, p: Tensor, g: Tensor, row: int, update: RuleUpdate, t: int) -> Tensor:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slalom.engines.lanes.counter import drop
+from slalom.engines.lanes.dropout import OwnDropout
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.losses import Loss, lane_loss
 from slalom.engines.lanes.mechanism import Buffers, Gradients, spare_lanes
@@ -55,7 +56,7 @@ def why_not(module: nn.Module, x: Tensor) -> str | None:
     for _, leaf in _leaves(module):
         if type(leaf) is nn.Flatten and leaf.start_dim == 1 and leaf.end_dim == -1:
             flat = True
-        elif type(leaf) not in (nn.Linear, nn.Dropout, nn.BatchNorm1d, nn.PReLU, *ELEMENTWISE):
+        elif type(leaf) not in (nn.Linear, nn.Dropout, OwnDropout, nn.BatchNorm1d, nn.PReLU, *ELEMENTWISE):
             return f"{type(leaf).__name__} has no stacked form"
         elif not flat and type(leaf) not in ELEMENTWISE:
             return f"{type(leaf).__name__} before the input is flat"
@@ -113,6 +114,16 @@ def _dropout(site: int, p: float) -> Link:
     return run
 
 
+def _own_dropout(at: str, site: int) -> Link:
+    def run(h: Tensor, _params: dict[str, Tensor], buffers: Buffers, keys: Tensor | None) -> Tensor:
+        if keys is None:
+            return h
+        rows = h.transpose(1, 2)
+        return drop(rows, keys, site, buffers[f"{at}p"].view(-1, 1, 1), rows.shape[1:]).transpose(1, 2)
+
+    return run
+
+
 def _features_first(h: Tensor, _params: dict[str, Tensor], _buffers: Buffers, _keys: Tensor | None) -> Tensor:
     return h.flatten(2).transpose(1, 2)
 
@@ -131,6 +142,9 @@ def _chain(module: nn.Module, flat: bool) -> list[Link]:
         elif isinstance(leaf, nn.Dropout):
             sites += leaf.p > 0
             links.append(_dropout(sites, leaf.p))
+        elif isinstance(leaf, OwnDropout):
+            sites += 1
+            links.append(_own_dropout(at, sites))
         elif isinstance(leaf, nn.Flatten):
             links += [] if flat else [_features_first]
             flat = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from slalom.core.rule import Settings
 from slalom.engines.kernels import Kernel, NoCompilerError, ReferenceKernel, compile_programs, reference_programs
 from slalom.engines.lanes.lane import Lane, TorchOptimizer, cycles_momentum
 from slalom.engines.lanes.layout import Layout
+from slalom.engines.printers.proximal import proximal
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -65,13 +67,18 @@ class Swing:
 
 
 class RuleUpdate:
-    """Lanes of one program (rule, options, gates), each with its own hypers, by the program's kernel."""
+    """Lanes of one program (rule, options, gates), each with its own hypers, by the program's kernel.
 
-    def __init__(self, lanes: Sequence[Lane], params: Tensor, kernel: Kernel | ReferenceKernel) -> None:
+    `settings`: of each lane; None: of its own rule, else of that with a proximal step (see `stepped_by`).
+    """
+
+    def __init__(
+        self, lanes: Sequence[Lane], params: Tensor, kernel: Kernel | ReferenceKernel, settings: Sequence[Settings] | None = None
+    ) -> None:
+        settings = own_settings(lanes) if settings is None else settings
         self.lanes = lanes
         self.kernel = kernel
         self.faults: dict[int, str] = {}
-        settings = [lane.optimizer for lane in lanes if isinstance(lane.optimizer, Settings)]
         self.values: dict[str, Floats] = {k: np.array([s.values[k] for s in settings]) for k in settings[0].rule.hypers}
         self.swing = Swing(lanes)
         self.scheduled = any(lane.schedule is not None for lane in lanes)
@@ -115,9 +122,41 @@ class RuleUpdate:
             scalar[row] = other.scalars[k][place]
 
 
+def own_settings(lanes: Sequence[Lane]) -> list[Settings]:
+    """Each lane's settings of its rule."""
+    return [lane.optimizer for lane in lanes if isinstance(lane.optimizer, Settings)]
+
+
+def thresholds(lane: Lane) -> bool:
+    """Whether the lane's weights are soft-thresholded after each step."""
+    return lane.penalty is not None and lane.penalty.thresholds
+
+
+def stepped_by(lanes: Sequence[Lane]) -> list[Settings]:
+    """The settings that step each lane: its rule's, or, for a proximal penalty, those of its rule with that step.
+
+    A rule without such a step keeps its own.
+
+    Lanes with torch's optimizers are left out.
+    """
+    derived: dict[tuple[Any, ...], Settings | None] = {}
+    made = []
+    for lane in lanes:
+        own = lane.optimizer
+        if not isinstance(own, Settings):
+            continue
+        if thresholds(lane):
+            if own.program not in derived:
+                derived[own.program] = proximal(own)
+            other = derived[own.program]
+            own = own if other is None else replace(other, values=own.values)
+        made.append(own)
+    return made
+
+
 def kernels_for(lanes: Sequence[Lane], dtype: torch.dtype) -> tuple[Kernels, str]:
     """A kernel for each program among the lanes, compiled where that is possible; and a sentence where it is not."""
-    distinct = {s.program: s for lane in lanes if isinstance(s := lane.optimizer, Settings)}
+    distinct = {s.program: s for s in stepped_by(lanes)}
     plain = {p: s for p, s in distinct.items() if not any(state.window for state in s.states.values())}
     made: Kernels = {}
     note = ""
@@ -125,6 +164,7 @@ def kernels_for(lanes: Sequence[Lane], dtype: torch.dtype) -> tuple[Kernels, str
         made.update(zip(plain, compile_programs(list(plain.values()), dtype), strict=True))
     except (NoCompilerError, StoreError) as error:
         note = f"rules run by torch, several times slower than compiled: {error}"
+        distinct = {s.program: s for s in own_settings(lanes)}
     rest = [s for p, s in distinct.items() if p not in made]
     made.update(zip([s.program for s in rest], reference_programs(rest, dtype), strict=True))
     return made, note

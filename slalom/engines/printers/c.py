@@ -14,7 +14,7 @@ from slalom.engines.printers.host import HostTape
 from slalom.engines.printers.nodes import Call, Compare, Expr, HyperValue, Neg, Num, Op, Prev, Var
 from slalom.engines.printers.tree import LanguageError, Program, reads
 
-_CALLS = {"sqrt": "SQRT", "exp": "EXP", "absolute": "FABS", "sign": "SIGN", "maximum": "MAXIMUM", "minimum": "MINIMUM"}
+CALLS = {"sqrt": "SQRT", "exp": "EXP", "absolute": "FABS", "sign": "SIGN", "maximum": "MAXIMUM", "minimum": "MINIMUM"}
 _POWERS = {1: "({0})", 2: "SQUARE({0})", 3: "CUBE({0})", 4: "SQUARE(SQUARE({0}))", 0.5: "SQRT({0})",
            0.25: "SQRT(SQRT({0}))", -1: "(ONE / ({0}))", -2: "(ONE / SQUARE({0}))", -0.5: "(ONE / SQRT({0}))"}  # fmt: skip
 
@@ -45,10 +45,15 @@ def c_body(made: Program) -> CBody:
     """The loop body of a program; LanguageError for a rule with a windowed state."""
     if made.windowed:
         raise LanguageError(f"rule {made.name}: a windowed state is not in the language that prints as C")
-    return _Printer(made).body()
+    return BodyPrinter(made).body()
 
 
-class _Printer:
+class BodyPrinter:
+    """Prints a program's loop body; a language with C's expressions differs in how it declares and writes a number."""
+
+    declare = "const T"
+    number = "((T){0!r})"
+
     def __init__(self, made: Program) -> None:
         self.made = made
         self.coefficients: list[Expr] = []
@@ -56,9 +61,8 @@ class _Printer:
         self.reads: list[str] = []
 
     def body(self) -> CBody:
-        statements = [
-            f"const T {self.expr(a.target)} = {self.expr(a.value)};" for a in self.made.assigns if not self.made.host(a.target)
-        ]
+        elementwise = [a for a in self.made.assigns if not self.made.host(a.target)]
+        statements = [f"{self.declare} {self.expr(a.target)} = {self.expr(a.value)};" for a in elementwise]
         outputs = {"p": self.expr(self.made.p)}
         for name in self.made.element_states:
             if self.made.states[name] != Prev(name):
@@ -84,9 +88,9 @@ class _Printer:
 
     def coefficient(self, node: Expr) -> str:
         if isinstance(node, Num):
-            return f"((T){float(node.value)!r})"
+            return self.number.format(float(node.value))
         if isinstance(node, Neg) and isinstance(node.a, Num):
-            return f"((T){-float(node.a.value)!r})"
+            return self.number.format(-float(node.a.value))
         if node not in self.coefficients:
             self.coefficients.append(node)
         return f"c{self.coefficients.index(node)}"
@@ -95,7 +99,7 @@ class _Printer:
         if self.made.host(node):
             return self.coefficient(node)
         if isinstance(node, Var):
-            return f"{_ascii(node.name)}_{node.version}"
+            return f"{ascii_name(node.name)}_{node.version}"
         if isinstance(node, Prev):
             if node.name not in self.reads:
                 self.reads.append(node.name)
@@ -111,7 +115,7 @@ class _Printer:
         if isinstance(node, Call) and node.fn == "where":
             return f"SELECT({self.condition(node.args[0])}, {self.expr(node.args[1])}, {self.expr(node.args[2])})"
         if isinstance(node, Call):
-            return f"{_CALLS[node.fn]}({', '.join(map(self.expr, node.args))})"
+            return f"{CALLS[node.fn]}({', '.join(map(self.expr, node.args))})"
         raise AssertionError(node)
 
     def condition(self, node: Expr) -> str:
@@ -150,8 +154,12 @@ class _Printer:
             k = int(text[1:])
             if k not in self.powers:
                 self.powers.append(k)
-            return f"POWER_{k}({base}, {text})"
+            return self.power_call(k, base, text)
         return f"POW({base}, {text})"
+
+    def power_call(self, k: int, base: str, exponent: str) -> str:
+        """A power whose exponent is coefficient `k`: one that a whole loop may know in advance."""
+        return f"POWER_{k}({base}, {exponent})"
 
 
 def _factors(node: Expr, above: list[Expr], below: list[Expr]) -> None:
@@ -167,8 +175,9 @@ def _factors(node: Expr, above: list[Expr], below: list[Expr]) -> None:
 
 def state_name(name: str) -> str:
     """The C name of a state's old value."""
-    return f"{_ascii(name)}__prev"
+    return f"{ascii_name(name)}__prev"
 
 
-def _ascii(name: str) -> str:
+def ascii_name(name: str) -> str:
+    """A Python name as an identifier of C."""
     return name if name.isascii() else "u" + name.encode("utf-8").hex()

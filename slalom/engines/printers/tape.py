@@ -19,11 +19,11 @@ _TEXT: dict[Callable[..., Any], str] = {
 }  # fmt: skip
 
 
-def tape_lines(tape: HostTape, source: Callable[[str, str], str]) -> tuple[list[str], list[str]]:
+def tape_lines(tape: HostTape, source: Callable[[str, str], str], declare: str = "const double") -> tuple[list[str], list[str]]:
     """`(statements, names)`: C declarations of doubles, and the name of each value that was wanted.
 
     `source(kind, name)` is the C expression of an input: kind "hyper", "scalar" or "step", as in `HostTape.inputs`. Powers
-    are printed `POWER(x, y)`, which is the caller's to define.
+    are printed `POWER(x, y)`, which is the caller's to define. `declare`: what stands before a name, for a language like C.
 
     >>> from slalom.engines.printers.tree import program
     >>> from slalom.engines.printers.c import c_body
@@ -33,8 +33,8 @@ def tape_lines(tape: HostTape, source: Callable[[str, str], str]) -> tuple[list[
     >>> lines[-1], names
     ('const double x0 = hyper_b1;', ['x0'])
     """
-    lines = [f"const double x{slot} = {number!r};" for slot, number in tape.numbers]
-    lines += [f"const double x{slot} = {source(kind, name)};" for slot, kind, name in tape.inputs]
+    lines = [f"{declare} x{slot} = {number!r};" for slot, number in tape.numbers]
+    lines += [f"{declare} x{slot} = {source(kind, name)};" for slot, kind, name in tape.inputs]
     for slot, call, args in tape.calls:
-        lines.append(f"const double x{slot} = {_TEXT[call].format(*(f'x{a}' for a in args))};")
+        lines.append(f"{declare} x{slot} = {_TEXT[call].format(*(f'x{a}' for a in args))};")
     return lines, [f"x{slot}" for slot in tape.outputs]

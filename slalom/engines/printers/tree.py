@@ -115,7 +115,9 @@ def program(settings: Settings) -> Program:
     >>> [a.target.name for a in program(sgd(momentum=0.9)).assigns]
     ['v', 'p']
     """
-    return _Reader(settings).read()
+    read = getattr(settings.rule, "read", None)  # a rule that is made of another's tree
+    made: Program = _Reader(settings).read() if read is None else read(settings)
+    return made
 
 
 class _Reader:

@@ -45,7 +45,7 @@ typedef struct { /* as chain.py packs it */
     const void *y;
     real *grads, *losses, *outputs; /* outputs [lanes, batch, out]: then nothing is trained */
     const int64_t *keys;
-    real *const *buffers; /* running mean and variance of each BatchNorm, [lanes, channels] */
+    real *const *buffers; /* running mean and variance of each BatchNorm, [lanes, channels]; a dropout's own shares, [lanes] */
     real *memory;         /* of `slalom_memory` numbers */
 } Call;
 
@@ -122,7 +122,7 @@ void slalom_run(const Call *call) {
                 case LAYER_NORM: layer_norm(l, &s, P, X, Y, K[i]); break;
                 case DROPOUT:
                     if (s.training)
-                        dropout(l, &s, X, Y, K[i]);
+                        dropout(l, &s, l->buffer ? call->buffers[l->buffer - 1][q] : l->a, X, Y, K[i]);
                     else
                         memcpy(Y, X, l->in * padded * sizeof(real));
                     break;

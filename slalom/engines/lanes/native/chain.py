@@ -108,7 +108,8 @@ class Native:
         new |= {k: buffers[k].contiguous().clone() for k in made.norms}
         new |= {k: buffers[k] + 1 for k in made.counters}
         losses, grads = params.new_empty(len(params)), torch.empty_like(params)
-        self._run(made, params, x, per_lane, [new[k] for k in made.norms], y=y, grads=grads, losses=losses, keys=keys)
+        held = [new[k].contiguous() for k in (*made.norms, *made.shares)]
+        self._run(made, params, x, per_lane, held, y=y, grads=grads, losses=losses, keys=keys)
         return Gradients(losses, grads, new)
 
     def predict(self, params: Tensor, buffers: Buffers, x: Tensor) -> Tensor:

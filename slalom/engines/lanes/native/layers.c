@@ -256,10 +256,10 @@ static inline uint32_t mix(uint32_t x) { /* counter.py's _mix */
 }
 
 /* The mask of counter.py, drawn for [batch, features]; l->function: numbers that share one draw (a channel's places). */
-static void dropout(const Layer *l, const Lane *s, const real *X, real *Y, real *keep) {
+static void dropout(const Layer *l, const Lane *s, double share, const real *X, real *Y, real *keep) {
     uint32_t base = mix(s->key + 0x632BE5ABu * (uint32_t)(l->site + 1));
-    float p = l->a;
-    real scale = 1 / (1 - R(l->a));
+    float p = share;
+    real scale = 1 / (1 - R(share));
     long draws = l->in / l->function;
     for (long f = 0; f < l->in; f++)
         for (long b = 0; b < s->padded; b++) {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from slalom.engines.lanes.dropout import OwnDropout
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.native.parts import Unfit, parts
 
@@ -64,6 +65,7 @@ class Chain:
     rows: np.ndarray[Any, np.dtype[np.void]]
     norms: list[str]
     counters: list[str]
+    shares: list[str]  # of each dropout that has one a lane
     out_shape: tuple[int, ...]
 
 
@@ -79,6 +81,7 @@ class _Builder:
         self.rows: list[dict[str, Any]] = []
         self.norms: list[str] = []
         self.counters: list[str] = []
+        self.shares: list[str] = []
         self.sites = 0
         for at, layer in parts(module):
             self.add(at, layer)
@@ -209,12 +212,17 @@ class _Builder:
             places = math.prod(self.shape[1:]) if isinstance(m, nn.Dropout2d) else 1
             self.put("dropout", self.shape, site=self.sites, function=places, a=m.p)
 
+    def own_dropout(self, at: str, m: OwnDropout) -> None:
+        self.sites += 1
+        self.shares.append(f"{at}p")
+        self.put("dropout", self.shape, site=self.sites, function=1, buffer=-len(self.shares))
+
 
 _LAYERS: dict[type[nn.Module], Callable[[_Builder, str, Any], None]] = {
     nn.Linear: _Builder.linear, nn.Flatten: _Builder.flatten, nn.Unflatten: _Builder.unflatten, nn.Conv2d: _Builder.conv,
     nn.MaxPool2d: _Builder.max_pool, nn.AvgPool2d: _Builder.mean_pool, nn.AdaptiveAvgPool2d: _Builder.adaptive,
     nn.BatchNorm1d: _Builder.batch_norm, nn.BatchNorm2d: _Builder.batch_norm, nn.LayerNorm: _Builder.layer_norm,
-    nn.PReLU: _Builder.prelu, nn.Dropout: _Builder.dropout, nn.Dropout2d: _Builder.dropout,
+    nn.PReLU: _Builder.prelu, nn.Dropout: _Builder.dropout, nn.Dropout2d: _Builder.dropout, OwnDropout: _Builder.own_dropout,
 }  # fmt: skip
 
 
@@ -231,8 +239,11 @@ def chain(module: nn.Module, layout: Layout, shape: tuple[int, ...]) -> Chain:
         raise Unfit("it has parameters that its forward does not use")
     if not 1 <= len(made.rows) <= MOST:
         raise Unfit(f"it has {len(made.rows)} layers; 1 to {MOST} run in C")
+    for given in made.rows:
+        if given.get("buffer", 0) < 0:  # shares lie behind the norms' statistics, counted from 1
+            given["buffer"] = len(made.norms) - given["buffer"]
     rows = np.zeros(len(made.rows), ROW)
     for at, given in enumerate(made.rows):
         for key, value in given.items():
             rows[key][at] = value
-    return Chain(rows, made.norms, made.counters, made.shape)
+    return Chain(rows, made.norms, made.counters, made.shares, made.shape)

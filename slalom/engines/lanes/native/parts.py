@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from slalom.engines.lanes.dropout import OwnDropout
+
 
 class Unfit(Exception):
     """The module is no chain of layers that are written in C; the message says what stands in the way."""
@@ -61,6 +63,11 @@ def _sequence(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Mod
         yield prefix, module
 
 
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, OwnDropout) or super().is_leaf_module(m, module_qualified_name)
+
+
 def _traced(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """The layers that a forward of its own calls, one after the other."""
     copied = copy.deepcopy(module)  # a forward under trace may leave proxies on the module
@@ -68,7 +75,7 @@ def _traced(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     graphs = []
     for training in (True, False):
         try:
-            graphs.append(fx.Tracer().trace(copied.train(training)))
+            graphs.append(_Tracer().trace(copied.train(training)))
         except Exception as error:  # whatever a forward does with a proxy
             raise Unfit(
                 f"its forward cannot be traced ({str(error).splitlines()[0][:80] if str(error) else type(error).__name__})"

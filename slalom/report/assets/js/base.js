@@ -2,6 +2,11 @@
 // The page's one global, and how it makes elements: attributes and text nodes only, never markup from a string.
 const slalom = { data: JSON.parse(document.getElementById("slalom-data").textContent) };
 {
+  // How the parts of the page tell each other that something has changed.
+  const listeners = {};
+  slalom.on = (event, listener) => (listeners[event] ||= []).push(listener);
+  slalom.emit = (event) => (listeners[event] || []).forEach((listener) => listener());
+
   const fill = (node, props, children) => {
     for (const [name, value] of Object.entries(props || {})) {
       if (name.startsWith("on")) node.addEventListener(name.slice(2), value);

@@ -19,9 +19,24 @@
   const rank = (rule) => slalom.rowOf(rule)?.rank ?? Infinity;
   const quantile = (values, q) => values.sort((a, b) => a - b)[Math.round(q * (values.length - 1))];
 
+  // Abscissae in seconds, one array a heat: its lanes share a clock. Between the ends of epochs a step's time is even.
+  const clocks = data.clock && { train: [], val: [] };
+  for (const ends of clocks ? data.clock.heats : []) {
+    const epochs = [0, ...data.curves.val_epochs], seconds = [0, ...ends.map((v) => v ?? NaN)];
+    const at = (epoch) => {
+      const i = Math.max(1, epochs.findIndex((e) => e >= epoch));
+      return seconds[i - 1] + ((seconds[i] - seconds[i - 1]) * (epoch - epochs[i - 1])) / (epochs[i] - epochs[i - 1]);
+    };
+    clocks.train.push(data.curves.train_steps.map((s) => at(s / data.curves.steps_per_epoch)));
+    clocks.val.push(data.curves.val_epochs.map(at));
+  }
+
   slalom.curves = (mount) => {
-    const view = { what: "train", log: true, all: true, weight: 0.6, whole: false };
-    const axes = { x: { log: false, whole: true, label: () => (view.what === "train" ? "training step" : "epoch") },
+    const view = { what: "train", log: true, all: true, weight: 0.6, whole: false, time: false };
+    const shared = () => curveData[view.what].x;
+    const timed = () => clocks[view.what === "train" ? "train" : "val"];
+    const xs = (k) => (view.time ? timed()[data.clock.lanes[k]] : shared());
+    const axes = { x: { log: false, get whole() { return !view.time; }, label: () => (view.time ? "seconds since the heat began" : view.what === "train" ? "training step" : "epoch") },
       y: { log: true, label: () => ({ train: "training loss", val: "validation loss", metric: `validation ${metric}` })[view.what] } };
     let ys = [], visible = [], limits = null, outside = 0;
 
@@ -34,7 +49,6 @@
     const choose = () => {
       visible = [];
       for (let k = 0; k < count; k++) if (slalom.shown(lanes.rule[k]) && (view.all || lanes.best[k])) visible.push(k);
-      const x = curveData[view.what].x;
       let low = Infinity, high = -Infinity;
       const firsts = [];
       for (const k of visible) {
@@ -53,12 +67,13 @@
         const pad = 0.04 * (end - low) || Math.abs(low) || 1;
         limits = [view.what === "metric" || low < 0 ? low - pad : Math.max(0, low - pad), end + pad];
       }
-      const [a, b] = [x[0] ?? 0, x.at(-1) ?? 1];
-      spec.xs = a < b ? [a - (view.what === "train" ? 1 : 0), b] : [a - 0.5, a + 0.5];
+      const x = shared(), most = view.time ? timed().flat().filter(Number.isFinite).reduce((p, q) => Math.max(p, q), 0) : 0;
+      const [a, b] = view.time ? [0, most || 1] : [x[0] ?? 0, x.at(-1) ?? 1];
+      spec.xs = view.time ? [a, b] : a < b ? [a - (view.what === "train" ? 1 : 0), b] : [a - 0.5, a + 0.5];
     };
 
     const trace = (ctx, at, k) => {
-      const { x } = curveData[view.what];
+      const x = xs(k);
       let on = false;
       const y = ys[k];
       for (let j = 0; j < y.length; j++) {
@@ -92,7 +107,7 @@
       for (const k of group) {
         const j = lanes.status[k] === "retired" ? last(k) : -1;
         if (j < 0) continue;
-        const px = at.x(curveData[view.what].x[j]), py = Math.max(at.y(ys[k][j]), size + 1);
+        const px = at.x(xs(k)[j]), py = Math.max(at.y(ys[k][j]), size + 1);
         ctx.strokeStyle = slalom.colour(lanes.rule[k]);
         ctx.beginPath();
         ctx.moveTo(px - size, py - size); ctx.lineTo(px + size, py + size);
@@ -123,7 +138,7 @@
         slalom.marker(ctx, e.rule, at.w + 17, e.at, 4);
         ctx.fillStyle = slalom.css("--ink");
         const name = rules[e.rule];
-        ctx.fillText(name.length > 14 ? `${name.slice(0, 13)}…` : name, at.w + 27, e.at);
+        ctx.fillText(name.length > 14 ? `${name.slice(0, 6)}…${name.slice(-7)}` : name, at.w + 27, e.at);
       }
       ctx.globalAlpha = 1;
     };
@@ -133,16 +148,15 @@
     const tell = (k, j, at) => {
       here = { lane: k, j };
       slalom.point({ rule: lanes.rule[k], lr: lanes.lr[k], lane: k });
-      const { x, y } = curveData[view.what];
+      const { y } = curveData[view.what], x = shared();
       const lines = [rules[lanes.rule[k]], `lr ${slalom.lr(lanes.lr[k])}, seed ${lanes.seed[k]}${lanes.best[k] ? ", at the best lr" : ""}`,
-        `${view.what === "train" ? "step" : "epoch"} ${x[j]}, ${axes.y.label()} ${slalom.number(y[k][j])}`];
+        `${view.what === "train" ? "step" : "epoch"} ${x[j]}${view.time ? ` (${slalom.number(xs(k)[j], 3)} s)` : ""}, ${axes.y.label()} ${slalom.number(y[k][j])}`];
       if (view.weight && view.what === "train") lines.push(`smoothed ${slalom.number(ys[k][j])}`);
       if (lanes.status[k] !== "finished") lines.push(`${lanes.status[k]} after step ${curveData.train.x[last(k)] ?? 0}`);
-      tip.show(lanes.rule[k], lines, at.x(x[j]), Math.min(Math.max(at.y(ys[k][j]), 0), at.h));
+      tip.show(lanes.rule[k], lines, at.x(xs(k)[j]), Math.min(Math.max(at.y(ys[k][j]), 0), at.h));
       chart.over();
     };
-    const index = (px, at) => {
-      const { x } = curveData[view.what];
+    const index = (px, at, x) => {
       let best = 0;
       for (let j = 1; j < x.length; j++) if (Math.abs(at.x(x[j]) - px) < Math.abs(at.x(x[best]) - px)) best = j;
       return best;
@@ -171,7 +185,7 @@
           crosses(ctx, at, lit, 5);
           if (here && ys[here.lane]) {
             ctx.beginPath();
-            ctx.arc(at.x(curveData[view.what].x[here.j]), at.y(ys[here.lane][here.j]), 4.5, 0, 7);
+            ctx.arc(at.x(xs(here.lane)[here.j]), at.y(ys[here.lane][here.j]), 4.5, 0, 7);
             ctx.fillStyle = slalom.colour(lanes.rule[here.lane]);
             ctx.fill();
             ctx.strokeStyle = slalom.css("--card");
@@ -181,11 +195,13 @@
         names(ctx, at, lit.length ? h : null);
       },
       hover: (px, py, at) => {
-        const j = index(px, at);
-        let best = null, distance = NEAR;
+        const nearest = new Map(); // the sample of each clock that is under the pointer
+        let best = null, distance = NEAR, j = 0;
         for (const k of visible) {
-          const d = Math.abs(at.y(ys[k][j]) - py);
-          if (d < distance) [best, distance] = [k, d];
+          const x = xs(k);
+          if (!nearest.has(x)) nearest.set(x, index(px, at, x));
+          const i = nearest.get(x), d = Math.abs(at.y(ys[k][i]) - py);
+          if (d < distance) [best, distance, j] = [k, d, i];
         }
         if (best === null) leave();
         else tell(best, j, at);
@@ -193,7 +209,7 @@
       leave,
       click: () => here && slalom.pin({ rule: lanes.rule[here.lane], lr: lanes.lr[here.lane], lane: here.lane }),
       key: (name, at) => {
-        const n = curveData[view.what].x.length;
+        const n = shared().length;
         if (!name.startsWith("Arrow") || !visible.length || !n) return false;
         const now = here && visible.includes(here.lane) ? here : { lane: visible.find((k) => lanes.best[k]) ?? visible[0], j: n - 1 };
         const jump = Math.max(1, Math.round(n / 60));
@@ -240,7 +256,8 @@
     const slider = el("label", { class: "slider" }, "smoothing", range, weight);
     mount.before(el("div", { class: "tools" },
       slalom.choice("Curve", [["train", "train loss"], ["val", "val loss"], ["metric", `val ${metric}`]], "train", (v) => { view.what = v; again(prepare, true); }),
-      slalom.choice("Lanes", [[true, "all lanes"], [false, "best lr only"]], true, (v) => { view.all = v; again(choose, true); }), logs, slider));
+      slalom.choice("Lanes", [[true, "all lanes"], [false, "best lr only"]], true, (v) => { view.all = v; again(choose, true); }), logs,
+      clocks ? slalom.choice("Horizontal axis", [[false, "steps"], [true, "time"]], false, (v) => { view.time = v; again(choose, true); }) : null, slider));
     mount.after(footer);
     prepare();
     chart = slalom.plot(mount, spec);

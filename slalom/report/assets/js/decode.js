@@ -25,7 +25,7 @@
     });
   };
   const c = slalom.data.curves;
-  slalom.curveData = {
+  if (c) slalom.curveData = {
     train: { x: c.train_steps, y: slalom.unpack(c.train_loss) },
     val: { x: c.val_epochs, y: slalom.unpack(c.val_loss) },
     metric: { x: c.val_epochs, y: slalom.unpack(c.val_metric) },

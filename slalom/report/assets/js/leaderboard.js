@@ -45,7 +45,8 @@
     ["", null, true, "gap-cell", (r, i) => gapPicture(r, i)],
     ["standing", (r) => standing(r)[0], true, "standing", (r) => {
       const [kind, text] = standing(r);
-      return [el("span", { class: `badge ${kind}` }, text), r.at_edge && measured(r) ? el("span", { class: "badge edge", title: "The best learning rate is the last one tried: there may be a better one beyond." }, "lr at the grid's edge") : null];
+      return [el("span", { class: `badge ${kind}` }, text), r.at_edge && measured(r) ? el("span", { class: "badge edge", title: "The best learning rate is the last one tried: there may be a better one beyond." }, "lr at the grid's edge") : null,
+        ...slalom.findingsOf(r).map((f) => el("span", { class: "badge found", title: f.remedy }, `${f.name}${f.lanes.length < f.seeds ? ` (${f.lanes.length} of ${f.seeds})` : ""}`))];
     }],
     ["retired", (r) => r.retired, true, "num gone", (r) => el("span", { class: r.retired ? "" : "none" }, `${r.retired} of ${r.lanes}`)],
   ];

@@ -147,15 +147,16 @@
   };
 
   // A box beside a point of the chart: the first line strong, the others plain; all of it text.
-  slalom.tip = (mount) => {
+  // `anchor`: the element that x and y count from.
+  slalom.tip = (mount, anchor = () => mount.querySelector(".u-over")) => {
     const box = slalom.el("div", { class: "tip", role: "status", hidden: true });
     mount.append(box);
     return {
       hide: () => { box.hidden = true; },
       show: (rule, lines, x, y) => {
-        box.replaceChildren(...lines.map((line, i) => slalom.el(i ? "div" : "strong", {}, ...(i ? [] : [slalom.swatch(rule)]), line)));
+        box.replaceChildren(...lines.map((line, i) => slalom.el(i ? "div" : "strong", {}, ...(i || rule === null ? [] : [slalom.swatch(rule)]), line)));
         box.hidden = false;
-        const plot = mount.querySelector(".u-over");
+        const plot = anchor();
         const left = plot.offsetLeft + x, top = plot.offsetTop + y;
         const room = mount.clientWidth - box.offsetWidth - 4;
         const side = left + 16 > room ? left - box.offsetWidth - 16 : left + 16;

@@ -1,10 +1,6 @@
 "use strict";
 // What the parts of the page tell each other: which rules are shown, and what the reader points at.
 {
-  const listeners = {};
-  slalom.on = (event, listener) => (listeners[event] ||= []).push(listener);
-  slalom.emit = (event) => (listeners[event] || []).forEach((listener) => listener());
-
   const { lanes, rules, rows } = slalom.data;
   const shown = new Set(rules.keys());
   slalom.shown = (rule) => shown.has(rule);

@@ -1,0 +1,1 @@
+"""Races that answer one question: which regularisation helps here, which activation suits."""

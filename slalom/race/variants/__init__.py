@@ -1,0 +1,1 @@
+"""Variants of a race's rules: activation, normalisation, dropout, penalties, decay, augmentation, early stopping."""

@@ -1,0 +1,112 @@
+"""A page as one HTML file that asks nobody for anything: styles, scripts and data are all inside it.
+
+Names that people give (rules, data, models, notes) reach the page in two ways only: through jinja2 with autoescape on,
+and as JSON in a script tag that is never run, from which the page's own code sets text. A Content-Security-Policy
+allows the inlined scripts and styles by their hashes and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import functools
+import hashlib
+import os
+import secrets
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from slalom.core.errors import StoreError
+from slalom.report.engine import engine_script
+from slalom.report.payload import to_json
+
+STYLES = ("uplot/uPlot.min.css", "page.css", "landscape.css")
+ENGINE = "js/landscape/engine.js"  # printed from the rules, not a file
+
+
+def document(template: str, scripts: Sequence[str], data: Any, *, connect: str = "'none'", **fields: str) -> str:
+    """The page that `template` (of the assets) makes of these scripts, this JSON-able data, and texts for its fields.
+
+    `connect`: where its scripts may ask for more, for a page that is live. The same input gives the same text, byte for byte.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    styles, texts = [asset(name) for name in STYLES], [asset(name) for name in scripts]
+    loader = jinja2.FunctionLoader(_read)
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader)
+    return environment.get_template(template).render(
+        policy=policy(texts, styles, connect),
+        styles=[Markup(style) for style in styles],  # ours, from the package
+        scripts=[Markup(script) for script in texts],
+        data=Markup(to_json(data)),  # escaped by to_json
+        **{name: _encodable(text) for name, text in fields.items()},
+    )
+
+
+def write_text(text: str, path: str | os.PathLike[str]) -> Path:
+    """Write a page to `path`, whole or not at all, and return the path; missing folders are made.
+
+    Errors: `StoreError` where the place cannot be written.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it, such as report.html")
+        if target.exists() and not target.is_file():  # a device or a pipe: the rename below would put a file in its place
+            raise OSError(errno.EINVAL, "it is no ordinary file; name one, such as report.html")
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise StoreError(f"cannot write the page to {str(target)!r}: {error.strerror or error}") from error
+    return target
+
+
+def policy(scripts: Sequence[str], styles: Sequence[str], connect: str = "'none'") -> str:
+    """The Content-Security-Policy: these scripts and styles, the empty icon, nothing else; requests to `connect` alone."""
+    return (
+        f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)}; img-src data:; "
+        f"connect-src {connect}; base-uri 'none'; form-action 'none'"
+    )
+
+
+@functools.cache
+def asset(name: str) -> str:
+    """A file of the page's assets, as text with Unix line ends (the browser hashes what it parsed).
+
+    Our own lose their indentation and the lines that are only a comment; uPlot keeps its notice. `ENGINE` is printed.
+    """
+    if name == ENGINE:
+        return engine_script()
+    text = _read(name).rstrip("\n")
+    return text if name.startswith("uplot/") else _lean(text)
+
+
+def _read(name: str) -> str:
+    root = resources.files("slalom.report") / "assets"
+    return root.joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def _hashes(texts: Sequence[str]) -> str:
+    digests = (hashlib.sha256(text.encode("utf-8")).digest() for text in texts)
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode('ascii')}'" for digest in digests)
+
+
+def _lean(text: str) -> str:
+    lines = (line.strip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _encodable(text: str) -> str:
+    """`text` with lone surrogates replaced, which no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,183 @@
+"""Optuna's samplers (TPE, GP, NSGA-II) on a study in memory, or in a storage that several drivers share.
+
+A sampler is made anew for each batch from (seed, trials so far), so that what it does follows from the history. TPE keeps
+Optuna's defaults of version 5: multivariate, constant liar. All parameters are asked for in every trial; those not in use there
+are a little noise to the model and cost no branch of the search its relation to the rest.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from slalom.core.errors import BadValueError, StoreError
+from slalom.tune.samplers.base import Asked, Past
+from slalom.tune.space.params import Categorical, Float, Int, Param, Value
+from slalom.tune.space.space import Space
+
+if TYPE_CHECKING:
+    import optuna
+
+NOTED = "Ordered:generation"  # what NSGA-II writes to a trial when it makes it
+RAW = (
+    "raw"  # numbers as Optuna gave them, where ours round differently: the model of a resumed search is then the same to the bit
+)
+
+
+def distribution(param: Param) -> optuna.distributions.BaseDistribution:
+    """Optuna's form of a parameter; what is near one varies as 1 - x, powers of two as their exponent."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(param, Categorical):
+        return CategoricalDistribution(tuple(param.choices))
+    if isinstance(param, Int):
+        if param.powers:
+            return IntDistribution(int(math.log2(param.low)), int(math.log2(param.high)))
+        return IntDistribution(param.low, param.high, log=param.log)
+    assert isinstance(param, Float)
+    if param.near_one:
+        return FloatDistribution(_inverse(param.high), _inverse(param.low), log=True)
+    return FloatDistribution(param.low, param.high, log=param.log)
+
+
+def _inverse(value: float) -> float:
+    return float(f"{1 - value:.12g}")
+
+
+def outward(param: Param, value: Any) -> Any:
+    """A value as Optuna has it."""
+    if isinstance(param, Int) and param.powers:
+        return int(math.log2(value))
+    if isinstance(param, Float) and param.near_one:
+        return _inverse(value)
+    return value
+
+
+def inward(param: Param, value: Any) -> Value:
+    """The inverse of `outward`, within the parameter's range."""
+    if isinstance(param, Int):
+        return 2 ** int(value) if param.powers else int(value)
+    if isinstance(param, Float):
+        number = _inverse(value) if param.near_one else float(value)
+        return min(max(number, param.low), param.high)
+    return value  # type: ignore[no-any-return]
+
+
+def quiet(make: Callable[[], Any]) -> Any:
+    """`make()` without Optuna's word that a feature may change."""
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return make()
+
+
+class OptunaSampler:
+    """`kind`: tpe, gp or nsga2. `size`: NSGA-II's population, which is a batch of lanes. `storage`: a database's URL."""
+
+    def __init__(
+        self, space: Space, seed: int, kind: str, size: int, storage: str | None = None, study_name: str = "slalom"
+    ) -> None:
+        self.space, self.seed, self.kind, self.size = space, seed, kind, max(size, 4)
+        self.name = {"tpe": "TPE", "gp": "Gaussian process", "nsga2": "NSGA-II"}[kind]
+        self.distributions = {k: distribution(p) for k, p in space.params.items()}
+        self.study = new_study(storage, study_name)
+        self.theirs: dict[int, int] = {}  # our number -> Optuna's
+        self.told: set[int] = set()
+
+    def _sampler(self, trials: int) -> optuna.samplers.BaseSampler:
+        from optuna.samplers import GPSampler, NSGAIISampler, TPESampler
+
+        seed = (self.seed * 1_000_003 + trials) % 2**31
+        if self.kind == "tpe":
+            return quiet(lambda: TPESampler(seed=seed))  # type: ignore[no-any-return]
+        if self.kind == "gp":
+            return quiet(lambda: GPSampler(seed=seed))  # type: ignore[no-any-return]
+
+        class Ordered(NSGAIISampler):
+            """Parents in the order of their numbers: Optuna has them in another one when it first works them out."""
+
+            def get_parent_population(self, study: Any, generation: int) -> Any:
+                return sorted(super().get_parent_population(study, generation), key=lambda t: t.number)
+
+        return Ordered(population_size=self.size, seed=seed)
+
+    def _bring(self, history: Sequence[Past]) -> None:
+        """Let the study know what has been asked and told since."""
+        new = [p for p in history if p.number not in self.theirs]
+        for past in new:
+            self.study.add_trial(self._frozen(past))
+        if new:
+            numbers = [t.number for t in self.study.get_trials(deepcopy=False)[-len(new) :]]
+            self.theirs |= {p.number: n for p, n in zip(new, numbers, strict=True)}
+            self.told |= {p.number for p in new if p.value is not None}
+        for past in history:
+            if past.value is not None and past.number not in self.told:
+                self._tell(past)
+                self.told.add(past.number)
+
+    def _state(self, past: Past) -> Any:
+        """Only TPE knows what a pruned trial is worth; the others pass over it, so they are told what it had reached."""
+        from optuna.trial import TrialState
+
+        return TrialState.COMPLETE if past.finished or self.kind != "tpe" else TrialState.PRUNED
+
+    def _value(self, past: Past) -> float:
+        return float(past.value or 0.0)
+
+    def _tell(self, past: Past) -> None:
+        from optuna.trial import Trial, TrialState
+
+        number = self.theirs[past.number]
+        trial = Trial(self.study, self.study._storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number))
+        if self._state(past) == TrialState.PRUNED:
+            trial.report(self._value(past), past.epoch)
+            self.study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self.study.tell(trial, self._value(past))
+
+    def _frozen(self, past: Past) -> optuna.trial.FrozenTrial:
+        from optuna.trial import TrialState, create_trial
+
+        params = {k: outward(p, past.point[k]) for k, p in self.space.params.items()} | past.attrs.get(RAW, {})
+        state = TrialState.RUNNING if past.value is None else self._state(past)
+        complete = state == TrialState.COMPLETE
+        return create_trial(
+            state=state,
+            value=self._value(past) if complete else None,
+            params=params,
+            distributions=self.distributions,
+            system_attrs={k: v for k, v in past.attrs.items() if k == NOTED},
+            intermediate_values={past.epoch: self._value(past)} if state == TrialState.PRUNED else None,
+        )
+
+    def ask(self, count: int, history: Sequence[Past]) -> list[Asked]:
+        self._bring(history)
+        self.study.sampler = self._sampler(len(history))
+        out = []
+        for i in range(count):
+            trial = self.study.ask(self.distributions)
+            self.theirs[len(history) + i] = trial.number
+            point = {k: inward(p, trial.params[k]) for k, p in self.space.params.items()}
+            raw = {k: v for k, v in trial.params.items() if outward(self.space[k], point[k]) != v}  # lost to rounding
+            attrs = self.study._storage.get_trial(trial._trial_id).system_attrs if self.kind == "nsga2" else {}
+            noted = {k: v for k, v in attrs.items() if k == NOTED}
+            out.append(Asked(point, {**noted, **({RAW: raw} if raw else {})}))
+        return out
+
+
+def new_study(storage: str | None, name: str) -> optuna.Study:
+    """A study in memory, or the one of that name in a database, made where it is not there."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return optuna.create_study(storage=storage, study_name=name if storage else None, load_if_exists=storage is not None)
+    except (ImportError, ModuleNotFoundError) as error:
+        raise BadValueError(f"storage {storage!r} needs a driver that is not installed: {error}") from error
+    except Exception as error:
+        if storage is None:
+            raise
+        raise StoreError(f"cannot open the storage {storage!r}: {str(error).splitlines()[0]}") from error
