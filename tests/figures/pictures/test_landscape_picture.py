@@ -2,6 +2,7 @@
 
 import builtins
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,7 +34,6 @@ def test_the_picture_says_what_it_shows(record):
 def test_every_word_can_be_read(record):
     for made in (record, slalom.landscape("noisy_moons", steps=5), slalom.landscape("rosenbrock", lr="tuned", steps=20)):
         check_readable(made.plot())
-    check_readable(record.plot(theme="light", size=(10, 6)))
 
 
 def test_lines_are_the_paths(record):
@@ -69,6 +69,11 @@ def test_still_and_inline(record, tmp_path):
     with Image.open(tmp_path / "x.png") as image:
         assert image.size == (860, 520)
     assert record._repr_png_()[:4] == b"\x89PNG"
+    shown = replace(record, notes=("<script>alert(1)</script>",))._repr_html_()
+    assert shown.startswith('<img alt="Landscape" src="data:image/png;base64,iVBOR')
+    assert "&lt;script&gt;alert" in shown  # a name of yours stays text
+    assert "<script" not in shown
+    assert "lr 0.03" in shown
 
 
 def test_frames_are_even_and_end_at_the_end():
@@ -129,6 +134,7 @@ def test_without_matplotlib_the_extra_is_named(record, monkeypatch):
     with pytest.raises(MissingExtraError, match=r"pip install 'slalom\[plot\]'"):
         record.plot()
     assert record._repr_png_() is None
+    assert record._repr_html_() is None
 
 
 def test_other_records_have_no_picture():
