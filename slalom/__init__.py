@@ -13,7 +13,7 @@ from slalom.race import hooks as _hooks
 from slalom.race import load, race, resume
 
 if TYPE_CHECKING:
-    from slalom import data, doctor, landscape, nets, optim, report, rules, schedules, testing, tune
+    from slalom import claims, data, doctor, landscape, nets, optim, report, rules, schedules, testing, tune
     from slalom.doctor.examine import examine
     from slalom.doctor.online import Doctor
     from slalom.doctor.repairing import repair
@@ -29,6 +29,7 @@ __all__ = [
     "Lanes",
     "TorchOptimizer",
     "__version__",
+    "claims",
     "data",
     "doctor",
     "examine",
@@ -57,7 +58,7 @@ _HOMES = {  # public names that are loaded when first used, and the module that 
     "range_test": "slalom.race.range",
     "repair": "slalom.doctor.repairing",
 }
-_ROOMS = ("data", "doctor", "landscape", "nets", "optim", "report", "rules", "schedules", "testing", "tune")
+_ROOMS = ("claims", "data", "doctor", "landscape", "nets", "optim", "report", "rules", "schedules", "testing", "tune")
 
 
 def __getattr__(name: str) -> Any:
@@ -80,6 +81,18 @@ def _write_report(result: Any, path: Any) -> None:
     write_report(result, path)
 
 
+def _write_doctor(result: Any, path: Any) -> None:
+    from slalom.report.doctor import write_doctor
+
+    write_doctor(result, path)
+
+
+def _lane_findings(result: Any) -> Any:
+    from slalom.doctor.lanes import lane_findings
+
+    return lane_findings(result)
+
+
 def _draw(how: str) -> Any:
     def draw(record: Any, *args: Any, **options: Any) -> Any:
         from slalom.figures import pictures
@@ -89,5 +102,5 @@ def _draw(how: str) -> Any:
     return draw
 
 
-_hooks.report = _write_report
+_hooks.report, _hooks.doctor_report, _hooks.findings = _write_report, _write_doctor, _lane_findings
 _hooks.plot, _hooks.save, _hooks.png = _draw("plot"), _draw("save"), _draw("png")

@@ -9,7 +9,9 @@ from torch import nn
 
 from slalom.doctor.case import Case, Trial
 from slalom.doctor.curve import Figure
+from slalom.doctor.experiments.gain import MUCH
 from slalom.doctor.experiments.suspects import Suspect
+from slalom.doctor.fixes.batch import GROUP_NORM
 from slalom.doctor.fixes.learning_rate import times
 
 COOLED, EARLY = 0.03, 0.6  # of the peak rate; of the epochs
@@ -17,6 +19,7 @@ MOMENTUM = 0.95
 FEW, TINY = 8, 2  # rows of a batch
 WHOLE = 0.4  # of the rows in one batch
 AWAY, GROWING = 100.0, 10.0  # times its start: a loss that has left; times what it was half a run before
+FAR, STILL = 100.0, 0.02  # times below the usual rate; skill that two higher rates must win for a third to be tried
 STUCK, ROUGH = 0.05, 0.3  # skill of a run that has learnt nothing; share of looks at which a run that does not settle rises
 ADAPTIVE = ("Adam", "Adagrad", "RMSprop", "Adadelta", "Lion", "Adafactor", "Lamb")
 USUAL = {True: 2e-4, False: 2e-3}  # rates that are low for adaptive optimizers, and for the others
@@ -37,38 +40,42 @@ def away(case: Case) -> bool:
     if len(losses) < 8:
         return False
     quarters = [float(np.median(part)) for part in np.array_split(losses, 4)]
-    return quarters[3] > AWAY * max(abs(losses[0]), case.skills[0].constant) and quarters[3] > GROWING * quarters[1]
+    return bool(quarters[3] > AWAY * max(abs(losses[0]), case.skills[0].constant) and quarters[3] > GROWING * quarters[1])
 
 
 def higher(case: Case) -> list[Suspect]:
     """A rate that may be raised: where the loss neither leaves nor jumps."""
     if away(case) or case.reached[0] < -0.5:
         return []
-    return [Suspect("lr_too_low", _pace(case), _raised)]
+    return [Suspect("lr_too_low", _pace(case), _raised, need=MUCH)]
 
 
 def _raised(case: Case) -> list[Trial]:
+    """Branches at higher rates, until one is good, or goes worse. From far below what is usual they go there at once."""
+    rate = case.hyper("lr")
+    if not rate > 0:
+        return []
+    away_by = 5 * _usual(case) / rate
+    first = 10.0 ** round(math.log10(away_by)) if away_by > FAR else 10.0
     found: list[Trial] = []
-    for factor in (10.0, 100.0, 1000.0):
+    for factor in (first, 10 * first, 100 * first):
         trial = case.trial(times(factor))
         if trial is None:
             break
         found.append(trial)
         if trial.train > 0.9 or trial.train < case.reached[0] - 0.05:
             break
-        if (
-            factor == 100.0
-            and found[0].train - case.reached[0] < 0.02
-            and trial.train - case.reached[0] < 0.02
-            and not _slow(case)
-        ):
+        if len(found) == 2 and max(t.train for t in found) - case.reached[0] < STILL:
             break
     return found
 
 
+def _usual(case: Case) -> float:
+    return USUAL[type(case.optimizer).__name__.startswith(ADAPTIVE)]
+
+
 def _slow(case: Case) -> bool:
-    rate, adaptive = case.hyper("lr"), type(case.optimizer).__name__.startswith(ADAPTIVE)
-    return rate < USUAL[adaptive]
+    return case.hyper("lr") < _usual(case)
 
 
 def _pace(case: Case) -> tuple[Figure, ...]:
@@ -149,7 +156,12 @@ def small_batch(case: Case) -> list[Suspect]:
         "(minus the) rows of a batch" + (", which batch normalisation averages over" if norm else ""),
     )
     weight = 1.1 if size <= TINY or norm else 0.85
-    return [Suspect("batch_too_small", (figure,), lambda k: k.fixed("batch_too_small", 3), weight, 0 if norm else None)]
+    return [Suspect("batch_too_small", (figure,), lambda k: _batched(k, norm), weight, 0 if norm else None)]
+
+
+def _batched(case: Case, norm: bool) -> list[Trial]:
+    alone = case.trial(GROUP_NORM) if norm else None  # as many steps as before, which larger batches do not have
+    return [*case.fixed("batch_too_small", 3), *([alone] if alone is not None else [])]
 
 
 def large_batch(case: Case) -> list[Suspect]:
@@ -158,4 +170,4 @@ def large_batch(case: Case) -> list[Suspect]:
     if share < WHOLE or case.setup.rows < 32:
         return []
     figure = Figure("share", share, WHOLE, f"share of the rows in one batch ({case.setup.steps} steps in all)")
-    return [Suspect("batch_too_large", (figure,), lambda k: k.fixed("batch_too_large"), 0.8 if _slow(case) else 1.1)]
+    return [Suspect("batch_too_large", (figure,), lambda k: k.fixed("batch_too_large"), 0.8 if _slow(case) else 1.1, need=MUCH)]
