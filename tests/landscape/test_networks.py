@@ -133,6 +133,11 @@ def test_between_two_networks(iris):
         wanted = loss_with(model, a + made.at[k] * (b - a), iris.val.x, iris.val.y)
         assert made.val[k] == pytest.approx(wanted, rel=1e-4)
     assert interpolation(model, model, model, iris, points=5).barrier == 0
+    far = network(5)
+    line = interpolation(model, model, far, iris, points=5, beyond=0)
+    c = nn.utils.parameters_to_vector(far.parameters()).detach()
+    assert line.train[1] == pytest.approx(loss_with(model, 0.75 * a + 0.25 * c, iris.train.x, iris.train.y), rel=1e-4)
+    assert line.train[-1] == pytest.approx(loss_with(model, c, iris.train.x, iris.train.y), rel=1e-4)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -166,3 +166,10 @@ def test_refusals_about_networks(arguments, code, said):
     done = run(*arguments)
     assert done.exit_code == code
     assert said in " ".join((done.output + done.stderr).replace("│", " ").split())
+
+
+def test_seed_draws_the_batches():
+    told = json.loads(run("noisy_moons", "--rules", "sgd", "--seed", "3", "--steps", "5", "--json").output)
+    made = slalom.landscape("noisy_moons", ["sgd"], seed=3, steps=5)
+    assert told["seed"] == 3
+    assert told["paths"][0]["points"] == made["sgd"].points.tolist()

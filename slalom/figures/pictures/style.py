@@ -7,7 +7,7 @@ from typing import Any
 
 from slalom.core.errors import BadValueError, MissingExtraError
 
-MARKERS = ("o", "s", "^", "D", "v", "*", "P")
+MARKERS = ("o", "s", "^", "D", "v", "X", "P")
 
 
 @dataclass(frozen=True)

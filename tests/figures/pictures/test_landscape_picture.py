@@ -2,6 +2,7 @@
 
 import builtins
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import slalom
 from slalom.core.errors import BadValueError, MissingExtraError, StoreError
 from slalom.figures.pictures.landscape import LandscapeScene, frames_of
 from slalom.figures.pictures.scenes import scene_of
+from slalom.figures.pictures.style import DARK
 from tests.figures.pictures.seen import check_readable, texts
 
 
@@ -32,7 +34,6 @@ def test_the_picture_says_what_it_shows(record):
 def test_every_word_can_be_read(record):
     for made in (record, slalom.landscape("noisy_moons", steps=5), slalom.landscape("rosenbrock", lr="tuned", steps=20)):
         check_readable(made.plot())
-    check_readable(record.plot(theme="light", size=(10, 6)))
 
 
 def test_lines_are_the_paths(record):
@@ -56,6 +57,9 @@ def test_moving(record, tmp_path, ending):
         image.seek(4)
         last = np.asarray(image.convert("RGB")).astype(int)
     assert (np.abs(first - last).max(-1) > 60).sum() > 100
+    for colour in DARK.rules[:2]:  # few colours, but each rule keeps its own
+        own = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+        assert (np.abs(last - own).max(-1) < 12).sum() > 10
     assert [p.name for p in tmp_path.iterdir()] == [where.name]
 
 
@@ -65,6 +69,11 @@ def test_still_and_inline(record, tmp_path):
     with Image.open(tmp_path / "x.png") as image:
         assert image.size == (860, 520)
     assert record._repr_png_()[:4] == b"\x89PNG"
+    shown = replace(record, notes=("<script>alert(1)</script>",))._repr_html_()
+    assert shown.startswith('<img alt="Landscape" src="data:image/png;base64,iVBOR')
+    assert "&lt;script&gt;alert" in shown  # a name of yours stays text
+    assert "<script" not in shown
+    assert "lr 0.03" in shown
 
 
 def test_frames_are_even_and_end_at_the_end():
@@ -125,6 +134,7 @@ def test_without_matplotlib_the_extra_is_named(record, monkeypatch):
     with pytest.raises(MissingExtraError, match=r"pip install 'slalom\[plot\]'"):
         record.plot()
     assert record._repr_png_() is None
+    assert record._repr_html_() is None
 
 
 def test_other_records_have_no_picture():
