@@ -27,7 +27,7 @@ from slalom.doctor.case import Case as Watched
 from slalom.doctor.examine import with_case
 from slalom.doctor.setup import setup_of
 from slalom.race.environment import environment
-from slalom.testing.faults import HEALTHY, MUTATIONS, REPORTED, TUNED, Case
+from slalom.testing.faults import HEALTHY, MUTATIONS, REPORTED, TUNED, Case, Mutation
 from slalom.testing.faults.bench import outcome, shows
 from slalom.testing.faults.spec import Spec
 
@@ -52,12 +52,21 @@ class Row:
     others: dict[str, tuple[str, ...]]
 
 
-def cases(half: dict[str, Make], seeds: Sequence[int], bases: int) -> Iterator[Case]:
-    """Faults that show, on the first tasks in turn that they apply to, then healthy kinds."""
+def chosen(seed: int, one: bool) -> list[tuple[int, Mutation]]:
+    """The mutations with their numbers: all, or one a label, another one with each seed."""
+    numbered = list(enumerate(MUTATIONS))
+    if not one:
+        return numbered
+    by_label = {name: [(k, m) for k, m in numbered if m.label == name] for name in LABELS}
+    return [some[seed % len(some)] for some in by_label.values()]
+
+
+def cases(half: dict[str, Make], seeds: Sequence[int], bases: int, one: bool = False) -> Iterator[Case]:
+    """Healthy kinds, then faults that show, on the first tasks in turn that they apply to."""
     names = list(half)
     for seed in seeds:
         yield from _healthy(half, seed, bases)
-        for k, m in enumerate(MUTATIONS):
+        for k, m in chosen(seed, one):
             found = 0
             for j in range(len(names)):
                 name = names[(k + seed * 3 + j) % len(names)]
@@ -162,7 +171,9 @@ def table(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def main(half: str = "reported", seeds: Sequence[int] = SEEDS, bases: int = BASES, resume: bool = False) -> None:
+def main(
+    half: str = "reported", seeds: Sequence[int] = SEEDS, bases: int = BASES, resume: bool = False, one: bool = False
+) -> None:
     journal = RESULTS / f"doctor-{half}.jsonl"
     if not resume:
         journal.unlink(missing_ok=True)
@@ -170,7 +181,7 @@ def main(half: str = "reported", seeds: Sequence[int] = SEEDS, bases: int = BASE
     known = {r.name for r in rows}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for case in cases(REPORTED if half == "reported" else TUNED, seeds, bases):
+        for case in cases(REPORTED if half == "reported" else TUNED, seeds, bases, one):
             if case.name in known:
                 continue
             made = row(case)
