@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: race test lint types suite bench claims clean
+.PHONY: race test lint types suite bench claims pictures clean
 
 race: $(VENV)/.run
 	$(BIN)/slalom race
@@ -27,6 +27,14 @@ bench: $(VENV)/.test
 
 claims: $(VENV)/.run
 	$(BIN)/slalom claims run --all
+
+pictures: $(VENV)/.test
+	mkdir -p docs/pictures
+	for s in saddle beale noisy_moons; do $(BIN)/slalom landscape $$s --save docs/pictures/$$s.webp --frames 60 || exit 1; done
+	for t in rotation momentum-and-nag batch-size adagrad-shrinks bias-correction activations; do \
+	    $(BIN)/slalom landscape --teach $$t --save docs/pictures/$$t.png || exit 1; done
+	$(BIN)/slalom landscape --teach learning-rate --save docs/pictures/learning-rate.webp --frames 41
+	$(BIN)/slalom landscape --train digits --save docs/pictures/runs.png
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
