@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 
-PARTS = ("race", "optimizers", "lanes", "range", "curves", "sparse", "activations", "regularisation", "doctor", "doctor.overhead",
-         "doctor.repair")
+PARTS = (
+    "race", "optimizers", "lanes", "range", "curves", "sparse", "activations", "regularisation", "compare", "doctor",
+    "doctor.overhead", "doctor.repair",
+)  # fmt: skip
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)

@@ -56,8 +56,8 @@ def cnn(batch: int) -> tuple[nn.Module, Tensor, Tensor]:
 
 
 CASES = (
-    Case("MLP 16-32-10, batch 16, SGD", lambda: mlp((16, 32, 10), 16), 1500, 10.0),
-    Case("MLP 64-64-64-10, batch 32, SGD", lambda: mlp((64, 64, 64, 10), 32), 1500, 10.0),
+    Case("MLP 16-32-10, batch 16, SGD", lambda: mlp((16, 32, 10), 16), 600, 10.0),
+    Case("MLP 64-64-64-10, batch 32, SGD", lambda: mlp((64, 64, 64, 10), 32), 600, 10.0),
     Case("MLP 256-1024-1024-1024-10, batch 256, SGD", lambda: mlp((256, 1024, 1024, 1024, 10), 256), 30, 2.0),
     Case("CNN 32-32 with batch normalisation, batch 32, SGD", lambda: cnn(32), 30, 2.0),
 )

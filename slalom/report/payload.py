@@ -18,7 +18,12 @@ DIGITS = 6  # of every number in the tables; learning rates are matched by value
 
 
 def payload(figure: RaceFigure) -> dict[str, Any]:
-    """What the page is drawn from: names, tables, and the curves packed in 12 bits a point; NaN and infinity as None."""
+    """What a race's page is drawn from: the race, the playground, the activations."""
+    return {**race_payload(figure), **common(figure.rules)}
+
+
+def race_payload(figure: RaceFigure) -> dict[str, Any]:
+    """The race: names, tables, and the curves packed in 12 bits a point; NaN and infinity as None."""
     tables = {
         "title": figure.title, "verdict": figure.verdict, "when": figure.when, "model": figure.model,
         "metric": figure.metric, "higher": figure.higher_is_better, "epochs": figure.epochs, "seeds": figure.seeds,
@@ -28,10 +33,11 @@ def payload(figure: RaceFigure) -> dict[str, Any]:
         "heat_maps": [asdict(heat_map) for heat_map in figure.heat_maps],
         "findings": [asdict(finding) for finding in figure.findings],
         "clock": figure.clock and asdict(figure.clock), "schedule": figure.schedule and asdict(figure.schedule),
+        "comparison": figure.comparison and {"rows": [asdict(row) for row in figure.comparison]},
         "range_test": figure.range_test and asdict(figure.range_test),
         "plan": figure.plan, "data": figure.data, "environment": figure.environment, "notes": figure.notes,
     }  # fmt: skip
-    return {**_rounded(tables), "curves": _curves(figure.curves), **common(figure.rules)}
+    return {**_rounded(tables), "curves": _curves(figure.curves)}
 
 
 def common(rules: Sequence[str] = ()) -> dict[str, Any]:

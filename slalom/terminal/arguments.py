@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 OPENING, CLOSING = "([{", ")]}"
 
@@ -141,6 +142,18 @@ def seeds(text: str) -> int | list[int]:
     return whole if "," in text else whole[0]
 
 
+def sizes(text: str) -> list[int]:
+    """Whole numbers of rows with commas between them.
+
+    >>> sizes("50,100")
+    [50, 100]
+    """
+    try:
+        return [int(part) for part in split(text)]
+    except ValueError:
+        raise ValueError(f"--sizes must be whole numbers of rows, such as 50,100,200; got {text!r}") from None
+
+
 def batch_size(text: str) -> int | str:
     """A whole number from 1, or `full` for the whole training part.
 
@@ -152,3 +165,32 @@ def batch_size(text: str) -> int | str:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"--batch-size must be a whole number from 1, or 'full', got {text!r}")
     return int(text)
+
+
+def configurations(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Configurations, one a text: `lr=.01,optimizer=adam`; numbers, true and false are read as such.
+
+    >>> configurations(["lr=.01,layers=2,optimizer=adam"])
+    [{'lr': 0.01, 'layers': 2, 'optimizer': 'adam'}]
+    """
+    out = []
+    for text in texts:
+        one: dict[str, Any] = {}
+        for part in split(text):
+            name, equals, value = part.partition("=")
+            if not equals or not name.strip() or not value.strip():
+                raise ValueError(f"write NAME=VALUE with commas between, such as lr=.01,layers=2; got {text!r}")
+            one[name.strip()] = _value(value.strip())
+        out.append(one)
+    return out
+
+
+def _value(text: str) -> bool | int | float | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

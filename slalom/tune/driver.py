@@ -45,6 +45,9 @@ class Driver:
     ) -> None:
         self.plan, self.problem, self.space, self.sampler = parts.plan, parts.problem, parts.space, parts.sampler
         self.executor, self.history, self.record, self.on_event = executor, history, record, on_event
+        history.budget = parts.plan.budget
+        if on_event is not None and hasattr(on_event, "history"):
+            on_event.history = history  # a view that draws from all that is known
         self.before = history.seconds
         self.begin = time.perf_counter()
         self.waiting = 0.0

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from slalom.tune.budget import Budget
 from slalom.tune.samplers.base import Past
 from slalom.tune.space.space import Config, Space
 
@@ -54,8 +55,9 @@ def _number(value: Any) -> float:
 class History:
     """Everything that is known of a search; `apply` takes a line of the journal."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, budget: Budget | None = None) -> None:
         self.space = space
+        self.budget = budget or Budget()
         self.trials: list[Trial] = []
         self.batches: dict[int, dict[str, Any]] = {}  # those under way: rung done so far, numbers kept
         self.seconds = 0.0

@@ -94,10 +94,12 @@ class TuneResult:
     """
 
     def __init__(
-        self, plan: TunePlan, problem: Problem | None, history: History, record: Record | None, model: nn.Module | None = None
-    ) -> None:
+        self, plan: TunePlan, problem: Problem | None, history: History, record: Record | None, model: nn.Module | None = None,
+        stopped: KeyboardInterrupt | None = None,
+    ) -> None:  # fmt: skip
         self._plan, self._problem, self._history, self._record = plan, problem, history, record
         self._model = model
+        self.stopped = stopped  # Ctrl-C or SIGTERM, if that ended it
         self._importance: Importance | None = None
         self.trials: list[Trial] = history.trials
         self.notes = list(dict.fromkeys([*plan.notes, *history.notes]))

@@ -20,6 +20,10 @@ from slalom.tune.result import TuneResult
 from slalom.tune.space.space import Space
 
 
+class NothingFinishedError(SlalomError):
+    """No trial came to a rung without diverging."""
+
+
 def start(
     parts: Parts, directory: str | os.PathLike[str] | None, executor: str | Executor, workers: int | None,
     enqueue: Sequence[Mapping[str, Any]], on_event: OnEvent | None,
@@ -60,23 +64,25 @@ def go_on(
 
 def _run(driver: Driver, parts: Parts, record: Record | None) -> TuneResult:
     model: nn.Module | None = None
+    stopped: KeyboardInterrupt | None = None
     try:
         driver.run()
         model = _protocol(driver, parts, record)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if not driver.history.ranking():
             raise
+        stopped = error
     finally:
         if record is not None:
             record.close()
-    return TuneResult(parts.plan, parts.problem, driver.history, record, model)
+    return TuneResult(parts.plan, parts.problem, driver.history, record, model, stopped)
 
 
 def _protocol(driver: Driver, parts: Parts, record: Record | None) -> nn.Module | None:
     """The end of a search: fresh seeds for the finalists, one look at the test part."""
     ranking = driver.history.ranking()
     if not ranking:
-        raise SlalomError("every trial diverged; give a space with lower learning rates")
+        raise NothingFinishedError("every trial diverged; give a space with lower learning rates")
     made = confirm(parts.problem, near_equals(ranking, parts.plan.finalists), parts.plan.seeds, lambda: driver.seconds)
     if record is not None:
         record.write_weights(made.model.state_dict())

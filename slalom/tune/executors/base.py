@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -72,11 +74,10 @@ class Worker:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.held: dict[tuple[int, int], GroupRun] = {}
+        self.stopping = threading.Event()
 
     def run(self, job: Job) -> Finished:
         """Train a group to an epoch."""
-        import time
-
         begin = time.perf_counter()
         run = self.held.pop(job.key, None)
         if run is None or run.epoch != job.start:
@@ -85,7 +86,7 @@ class Worker:
             else:
                 run = GroupRun(self.problem, job.members)
         run.only(job.keep)
-        standings = run.to(job.until)
+        standings = run.to(job.until, self.stopping.is_set)
         if job.until < self.problem.epochs:
             self.held[job.key] = run
         state = run.state_dict() if job.wants_state else None

@@ -27,6 +27,7 @@ class Local:
         return [over.result()]
 
     def cancel(self) -> None:
+        self.worker.stopping.set()
         for future in self.under_way:
             future.cancel()
         self.pool.shutdown(wait=True, cancel_futures=True)

@@ -55,8 +55,3 @@ class Frame:
         """The smallest that holds them all."""
         widest = max(max(a.widths) for a in shapes)
         return cls(inputs, outputs, max(len(a.widths) for a in shapes), PAD * math.ceil(widest / PAD))
-
-    @property
-    def cost(self) -> int:
-        """As `Architecture.cost`, of what is computed in the end."""
-        return Architecture((self.width,) * self.depth).cost(self.inputs, self.outputs)

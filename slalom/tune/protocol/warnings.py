@@ -19,7 +19,9 @@ def edges(history: History, config: dict[str, Any]) -> list[str]:
     out = []
     for name, param in history.space.params.items():
         end = param.edge(config[name]) if name in config else None
-        if end is not None:
+        low = getattr(param, "low", None)
+        bottom = end == "low" and (low == 0 or (low == 1 and param.kind == "int"))  # there is nothing below to widen to
+        if end is not None and not bottom:
             low_high = f"[{getattr(param, 'low', '')}, {getattr(param, 'high', '')}]"
             out.append(f"{name}={config[name]:.4g} of the winner is at the {end} end of {low_high}; widen it there")
     return out

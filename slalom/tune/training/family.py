@@ -8,11 +8,16 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from slalom.core.errors import BadValueError
+from slalom.core.errors import BadValueError, StoreError
 from slalom.data.record import Data
+from slalom.engines.kernels import NoCompilerError
 from slalom.engines.lanes import Lane, Lanes
+from slalom.engines.lanes.choose import Choice
+from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.layout import initialise as seeded_module
 from slalom.engines.lanes.losses import Loss
+from slalom.engines.lanes.native import Unfit
+from slalom.engines.lanes.native.each import EachChoice, Row, own_row
 from slalom.nets import build
 from slalom.nets.factory import Factory
 from slalom.nets.initialisation.initialise import METHODS, initialise
@@ -39,8 +44,8 @@ class Family(Protocol):
         """What lanes of one program must share."""
         ...
 
-    def cost(self, config: Config) -> tuple[int, int]:
-        """Multiplications of one sample's forward pass, and the padded width that decides what it costs beside others."""
+    def cost(self, config: Config) -> int:
+        """Weights, about: how long a lane's row is."""
         ...
 
     def lanes(
@@ -63,6 +68,19 @@ def _drawn(module: nn.Module, config: Config, data: Data, seed: int) -> nn.Modul
     if method in METHODS:
         initialise(module, method, x=data.train.x[:256] if method == "lsuv" else None, seed=seed)
     return module
+
+
+def rowed(
+    shapes: Sequence[Architecture], smalls: Sequence[nn.Module], loss: str | Loss, x: torch.Tensor
+) -> tuple[list[nn.Module], Choice] | None:
+    """The models as rows that C runs each by its own chain; None where there is no compiler or no such form."""
+    kinds = list(dict.fromkeys(shapes))
+    try:
+        choice = EachChoice.of([smalls[shapes.index(kind)] for kind in kinds], loss, x)
+    except (Unfit, NoCompilerError, StoreError):
+        return None
+    length = max(Layout.of(m).length for m in smalls)
+    return [Row(m, length, kinds.index(s)) for m, s in zip(smalls, shapes, strict=True)], choice
 
 
 class MLPs:
@@ -97,14 +115,8 @@ class MLPs:
     def structure(self, config: Config) -> Hashable:
         return ()
 
-    def cost(self, config: Config) -> tuple[int, int]:
-        shape = self.shape(config)
-        frame = Frame.of([shape], self.inputs, self.data.output_size)
-        return frame.cost, frame.width * 100 + frame.depth
-
-    def padded(self, configs: Sequence[Config]) -> int:
-        """Multiplications of one sample in one lane when these share a program."""
-        return Frame.of([self.shape(c) for c in configs], self.inputs, self.data.output_size).cost
+    def cost(self, config: Config) -> int:
+        return self.shape(config).cost(self.inputs, self.data.output_size)
 
     def module(self, config: Config, seed: int) -> nn.Sequential:
         shape = self.shape(config)
@@ -117,13 +129,18 @@ class MLPs:
         self, configs: Sequence[Config], lanes: Sequence[Lane], loss: str | Loss, example: Any, dtype: torch.dtype
     ) -> Lanes:
         shapes = [self.shape(c) for c in configs]
-        frame = Frame.of(shapes, self.inputs, self.data.output_size)
         smalls = [self.module(c, lane.seed).to(dtype) for c, lane in zip(configs, lanes, strict=True)]
+        rows = None if any(lane.penalty for lane in lanes) else rowed(shapes, smalls, loss, example[0].to(dtype))
+        if rows is not None:
+            modules, choice = rows
+            return Lanes(modules, lanes, loss=loss, example=example, mechanism=choice, dtype=dtype)
+        frame = Frame.of(shapes, self.inputs, self.data.output_size)
         modules = [embedded(m, s, frame).to(dtype) for m, s in zip(smalls, shapes, strict=True)]
         return Lanes(modules, lanes, loss=loss, example=example, mechanism=MASKED, dtype=dtype)
 
     def trained(self, lanes: Lanes, k: int, config: Config, seed: int) -> nn.Module:
-        return taken_out(lanes.weights(k), self.shape(config), self.module(config, seed).to(lanes.dtype))
+        weights, small = lanes.weights(k), self.module(config, seed).to(lanes.dtype)
+        return own_row(small, weights["row"]) if "row" in weights else taken_out(weights, self.shape(config), small)
 
 
 class Factories:
@@ -163,8 +180,8 @@ class Factories:
     def structure(self, config: Config) -> Hashable:
         return tuple(self._own(config).items())
 
-    def cost(self, config: Config) -> tuple[int, int]:
-        return sum(p.numel() for p in self.module(config, 0).parameters()), 0
+    def cost(self, config: Config) -> int:
+        return 0  # lanes of one program have one architecture
 
     def module(self, config: Config, seed: int) -> nn.Module:
         return _drawn(seeded_module(self.factory(config), seed), config, self.data, seed)

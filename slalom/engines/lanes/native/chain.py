@@ -37,7 +37,7 @@ def source(dtype: torch.dtype) -> str:
 
 @cache
 def _library(dtype: torch.dtype) -> ctypes.CDLL:
-    made = library(source(dtype), ("slalom_run", "slalom_memory"), FLAGS)
+    made = library(source(dtype), ("slalom_run", "slalom_run_each", "slalom_memory"), FLAGS)
     made.slalom_memory.restype = ctypes.c_int64
     return made
 
