@@ -11,23 +11,27 @@ watched training, median. First alarm: `first_step` over the steps of the run, m
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import slalom
 from benchmarks.doctor.published import RULES, Trace
-from slalom.doctor import LABELS
+from slalom.doctor import LABELS, Examination
+from slalom.doctor.case import Case as Watched
+from slalom.doctor.examine import with_case
+from slalom.doctor.setup import setup_of
 from slalom.race.environment import environment
-from slalom.testing.faults import HEALTHY, MUTATIONS, REPORTED, TUNED, Case
+from slalom.testing.faults import HEALTHY, MUTATIONS, REPORTED, TUNED, Case, Mutation
 from slalom.testing.faults.bench import outcome, shows
 from slalom.testing.faults.spec import Spec
 
-SEEDS, BASES, KINDS = (0, 1, 2, 3, 4), 2, 2
+SEEDS, BASES, KINDS = (0, 1, 2, 3, 4), 2, 1
 HARDER = ("label noise", "outliers with Huber")  # kinds of health that need not do as well as the set-up they are made of
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "doctor.md"
@@ -48,11 +52,21 @@ class Row:
     others: dict[str, tuple[str, ...]]
 
 
-def cases(half: dict[str, Make], seeds: Sequence[int], bases: int) -> Iterator[Case]:
-    """Faults that show, on the first tasks in turn that they apply to, then healthy kinds."""
+def chosen(seed: int, one: bool) -> list[tuple[int, Mutation]]:
+    """The mutations with their numbers: all, or one a label, another one with each seed."""
+    numbered = list(enumerate(MUTATIONS))
+    if not one:
+        return numbered
+    by_label = {name: [(k, m) for k, m in numbered if m.label == name] for name in LABELS}
+    return [some[seed % len(some)] for some in by_label.values()]
+
+
+def cases(half: dict[str, Make], seeds: Sequence[int], bases: int, one: bool = False) -> Iterator[Case]:
+    """Healthy kinds, then faults that show, on the first tasks in turn that they apply to."""
     names = list(half)
     for seed in seeds:
-        for k, m in enumerate(MUTATIONS):
+        yield from _healthy(half, seed, bases)
+        for k, m in chosen(seed, one):
             found = 0
             for j in range(len(names)):
                 name = names[(k + seed * 3 + j) % len(names)]
@@ -63,27 +77,36 @@ def cases(half: dict[str, Make], seeds: Sequence[int], bases: int) -> Iterator[C
                 if m.label == "nonfinite_data" or shows(outcome(twin), outcome(made)):
                     found += 1
                     yield Case(f"{name}, {m.name}, seed {seed}", m.label, m.name, twin, made)
-        for k, (kind, change) in enumerate(HEALTHY.items()):
-            found = 0
-            for j in range(len(names)):
-                name = names[(k + seed * 3 + j) % len(names)]
-                made = change(half[name](seed))
-                if (
-                    made is not None
-                    and found < KINDS * bases
-                    and (kind in HARDER or not shows(outcome(half[name](seed)), outcome(made)))
-                ):
-                    found += 1
-                    yield Case(f"{name}, {kind}, seed {seed}", None, kind, made, made)
+
+
+def _healthy(half: dict[str, Make], seed: int, bases: int) -> Iterator[Case]:
+    names = list(half)
+    for k, (kind, change) in enumerate(HEALTHY.items()):
+        found = 0
+        for j in range(len(names)):
+            name = names[(k + seed * 3 + j) % len(names)]
+            made = change(half[name](seed))
+            if (
+                made is not None
+                and found < KINDS * bases
+                and (kind in HARDER or not shows(outcome(half[name](seed)), outcome(made)))
+            ):
+                found += 1
+                yield Case(f"{name}, {kind}, seed {seed}", None, kind, made, made)
+
+
+def examined(**arguments: Any) -> tuple[Examination, Watched]:
+    """`slalom.examine`, and what was watched, for the published rules to read the same run."""
+    return with_case(setup_of(**arguments))
 
 
 def row(case: Case) -> Row:
     arguments = case.spec.arguments()
     began = time.process_time()
-    e = slalom.examine(**arguments)
+    e, seen = examined(**arguments)
     seconds = time.process_time() - began
     step = 0.0 if e.first_step is None else e.first_step / max(e.steps, 1)
-    trace = Trace.of(case.spec.arguments())
+    trace = Trace.of(seen)
     others = {name: ("error",) if trace is None else tuple(rule(trace)) for name, rule in RULES.items()}
     return Row(case.name, case.label, tuple(e.labels), step, e.overhead, seconds, others)
 
@@ -148,13 +171,23 @@ def table(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def main(half: str = "reported", seeds: Sequence[int] = SEEDS, bases: int = BASES) -> None:
-    rows: list[Row] = []
+def main(
+    half: str = "reported", seeds: Sequence[int] = SEEDS, bases: int = BASES, resume: bool = False, one: bool = False
+) -> None:
+    journal = RESULTS / f"doctor-{half}.jsonl"
+    if not resume:
+        journal.unlink(missing_ok=True)
+    rows = [_read(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+    known = {r.name for r in rows}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for case in cases(REPORTED if half == "reported" else TUNED, seeds, bases):
+        for case in cases(REPORTED if half == "reported" else TUNED, seeds, bases, one):
+            if case.name in known:
+                continue
             made = row(case)
             rows.append(made)
+            with journal.open("a") as file:
+                file.write(json.dumps(asdict(made)) + "\n")
             right = (made.said[:1] == (made.label,)) if made.label else not made.said
             print("    " if right else "  x ", made.label or "healthy", "|", made.name, "->", ", ".join(made.said) or "healthy",
                   f"({made.seconds:.1f} s)", flush=True)  # fmt: skip
@@ -162,6 +195,11 @@ def main(half: str = "reported", seeds: Sequence[int] = SEEDS, bases: int = BASE
     print("\n".join(table(rows)))
     if half == "reported":
         _documented(seeds, rows)
+
+
+def _read(line: str) -> Row:
+    told = json.loads(line)
+    return Row(**{**told, "said": tuple(told["said"]), "others": {k: tuple(v) for k, v in told["others"].items()}})
 
 
 def _documented(seeds: Sequence[int], rows: Sequence[Row]) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from slalom.doctor.fixes import Fix, candidates
 from slalom.doctor.fixes.fix import Change
 from slalom.doctor.probes.columns import Columns, Shift, class_counts, measured, shift
+from slalom.doctor.probes.gradient_noise import gradient_noise
 from slalom.doctor.probes.loss import LossFacts, loss_facts
 from slalom.doctor.probes.signals import NOTHING, Signals, affine, signals
 from slalom.doctor.probes.weights import Start, reset, starts
@@ -23,6 +24,7 @@ from slalom.doctor.run.skill import outputs_of, sample
 from slalom.doctor.setup import Pair, Setup
 
 PROBED = 128  # rows of a batch that signals are measured on
+NOISY = 64  # rows that the gradient's noise is measured on
 GLANCES = 8  # times that they are measured in a run, about
 STRANGE = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, NotImplementedError)
 SETTLED = 0.2  # of a run at its end, over which its level is taken
@@ -108,6 +110,15 @@ class Case:
             return starts(self.setup.model, reset(self.setup.model, self.setup.seed))
         except STRANGE:  # layers that cannot be drawn anew, such as parametrised ones
             return ()
+
+    @cached_property
+    def noise(self) -> float:
+        """The noise scale of the gradient at the start: the batch at which noise and signal are equal; NaN if unknown."""
+        x, y = sample(self.setup.train, NOISY)
+        try:
+            return gradient_noise(self.setup.fresh(), self.setup.loss_fn, x, y).scale
+        except STRANGE:
+            return math.nan
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
 from slalom.doctor.case import Case
 from slalom.doctor.run import ForwardError
-from slalom.doctor.setup import setup_of
 
 
 @dataclass(frozen=True)
@@ -39,10 +37,8 @@ class Trace:
     variances: np.ndarray
 
     @classmethod
-    def of(cls, arguments: dict[str, Any]) -> Trace | None:
-        """Runs a set-up and keeps what the rules read; None where it cannot run."""
-        torch.manual_seed(0)
-        case = Case(setup_of(**arguments), 0.0)
+    def of(cls, case: Case) -> Trace | None:
+        """What the rules read of a case, which is run if it has not been; None where it cannot run."""
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")

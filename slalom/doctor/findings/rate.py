@@ -156,7 +156,9 @@ def small_batch(case: Case) -> list[Suspect]:
         "(minus the) rows of a batch" + (", which batch normalisation averages over" if norm else ""),
     )
     weight = 1.1 if size <= TINY or norm else 0.85
-    return [Suspect("batch_too_small", (figure,), lambda k: _batched(k, norm), weight, 0 if norm else None)]
+    noise = Figure("noise", case.noise, float(size), "batch at which the gradient's noise equals its signal, at the start")
+    figures = (figure, noise) if noise.value > size else (figure,)
+    return [Suspect("batch_too_small", figures, lambda k: _batched(k, norm), weight, 0 if norm else None)]
 
 
 def _batched(case: Case, norm: bool) -> list[Trial]:

@@ -100,4 +100,5 @@ def _paired(at: Any, moved: Tensor, y: Tensor) -> bool:
         told = True
         if not _near(at(moved, other), base):
             return True
-    return not told
+    values = 2 * y + 1 if y.is_floating_point() else (y + 1) % (y.max() + 1)
+    return not told or _near(at(moved, values), base)  # a loss that looks at no target at all pairs nothing on purpose

@@ -55,3 +55,7 @@ def test_what_is_not_finite_says_nothing():
 def test_the_loss_s_own_error_comes_through():
     with pytest.raises(IndexError):
         loss_facts(nn.CrossEntropyLoss(), SCORES, CLASSES + 4)
+
+
+def test_a_loss_without_targets_is_no_mismatch():
+    assert loss_facts(lambda o, y: o.square().mean(), ONE, NUMBER).paired
