@@ -102,5 +102,12 @@ def _draw(how: str) -> Any:
     return draw
 
 
+def _inline(result: Any) -> str:
+    from slalom.report.inline import inline
+
+    return inline(result)
+
+
 _hooks.report, _hooks.doctor_report, _hooks.findings = _write_report, _write_doctor, _lane_findings
+_hooks.inline = _inline
 _hooks.plot, _hooks.save, _hooks.png = _draw("plot"), _draw("save"), _draw("png")

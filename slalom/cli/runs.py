@@ -25,8 +25,11 @@ def show(
 def report(
     directory: Annotated[Path, typer.Argument(help="A run directory.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The page.", show_default="report.html in it")] = None,
+    range_test: Annotated[
+        Path | None, typer.Option("--range-test", metavar="FILE", help="Show what `slalom range --json > FILE` found too.")
+    ] = None,
 ) -> None:
     """Make the page of a run directory again."""
     from slalom.terminal import session
 
-    session.report_directory(directory, output)
+    session.report_directory(directory, output, range_test)

@@ -18,3 +18,6 @@ findings: Callable[[Any], dict[int, list[Any]]] | None = None
 plot: Callable[..., Any] | None = None
 save: Callable[..., Any] | None = None
 png: Callable[..., bytes] | None = None
+
+# A result as a piece of HTML for a notebook. Set to slalom.report's.
+inline: Callable[[Any], str] | None = None

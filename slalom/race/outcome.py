@@ -176,6 +176,22 @@ class RaceResult:
                 store.close()
         return target
 
+    def plot(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
+        """A still picture as a matplotlib Figure, written to `path` where one is given; needs `pip install 'slalom[plot]'`.
+
+        Training losses, and the validation metric over the learning rate. `theme`: "light" (default) or "dark"; `size`: (width,
+        height) in inches. Errors: `MissingExtraError` without matplotlib.
+        """
+        if hooks.plot is None or hooks.save is None:
+            raise SlalomError("pictures are drawn by slalom.figures; import slalom first")
+        if path is not None:
+            hooks.save(self, path, **options)
+        return hooks.plot(self, **options)
+
+    def _repr_html_(self) -> str | None:
+        """For notebooks: the verdict, the leaderboard, and the picture where matplotlib is installed."""
+        return None if hooks.inline is None else hooks.inline(self)
+
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the page: one self-contained HTML file."""
         if hooks.report is None:

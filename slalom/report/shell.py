@@ -36,7 +36,7 @@ def document(template: str, scripts: Sequence[str], data: Any, *, connect: str =
     from markupsafe import Markup
 
     styles, texts = [asset(name) for name in STYLES], [asset(name) for name in scripts]
-    loader = jinja2.FunctionLoader(_read)
+    loader = jinja2.FunctionLoader(source)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader)
     return environment.get_template(template).render(
         policy=policy(texts, styles, connect),
@@ -88,11 +88,12 @@ def asset(name: str) -> str:
     """
     if name == ENGINE:
         return engine_script()
-    text = _read(name).rstrip("\n")
+    text = source(name).rstrip("\n")
     return text if name.startswith("uplot/") else _lean(text)
 
 
-def _read(name: str) -> str:
+def source(name: str) -> str:
+    """A file of the assets as it is, with Unix line ends."""
     root = resources.files("slalom.report") / "assets"
     return root.joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_format
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -209,10 +210,19 @@ def show_directory(directory: Path, *, json: bool) -> int:
     return exits.FINE if any(lane.status == "finished" for lane in result.lanes) else exits.NOTHING_FINISHED
 
 
-def report_directory(directory: Path, output: Path | None) -> None:
-    """Make the page of a run directory and say where it is."""
+def report_directory(directory: Path, output: Path | None, range_test: Path | None = None) -> None:
+    """Make the page of a run directory, with the range test of a JSON file where one is named, and say where it is."""
+    from slalom.core.errors import BadDataError
     from slalom.race import api
+    from slalom.report import write_report
 
+    tested = None
+    if range_test is not None:
+        try:
+            tested = json_format.loads(range_test.read_text())
+        except ValueError as error:
+            made = f"make it with: slalom range --json > {range_test}"
+            raise BadDataError(f"{range_test} holds no JSON ({error}); {made}") from error
     where = output or directory / "report.html"
-    api.load(directory).report(where)
+    write_report(api.load(directory), where, tested)
     say(str(where))

@@ -44,16 +44,23 @@ def test_a_rule_with_one_value_of_everything_has_no_map() -> None:
     assert build_heat_maps(["adam", "sgd"], [lane("adam", 0.1, 0, 0.5), lane("sgd", 0.1, 0, 0.5)]) == ()
 
 
-def test_the_races_own_findings_are_grouped_by_rule_rate_and_label(fake: ModuleType) -> None:
-    race = fake.fake_race(("adam", "sgd"), lrs=2, seeds=3, epochs=4)
+def test_the_races_own_findings_are_grouped_by_rule_label_and_whether_the_rate_is_the_best(fake: ModuleType) -> None:
+    race = fake.fake_race(("adam", "sgd"), lrs=3, seeds=2, epochs=4)
+    best = next(row.lr for row in race.rows if row.rule == "adam")
+    at_best = [lane.lane for lane in race.lanes if (lane.rule, lane.lr) == ("adam", best)]
+    elsewhere = [lane.lane for lane in race.lanes if lane.rule == "adam" and lane.lr != best]
+    rates = sorted({race.lanes[k].lr for k in elsewhere})
     said = SimpleNamespace(label="dead_relu", symptom="s", cause="c", remedy="r", evidence=("e 1",))
     other = SimpleNamespace(label="other", symptom="s", cause="c", remedy="r", evidence=())
-    race.findings = lambda: {0: [said], 2: [said, other], 6: [said]}
+    race.findings = {**{k: [said] for k in elsewhere}, at_best[1]: [said, other]}
     made = build_race(race).findings
-    assert [(f.rule, f.lanes, f.name, f.seeds) for f in made] == [
-        (0, (0, 2), "dead relu", 3), (0, (2,), "other", 3), (1, (6,), "dead relu", 3),
+    assert [(f.rule, f.best, f.lanes, f.name, f.seeds, f.lr, f.lr_high) for f in made] == [
+        (0, True, (at_best[1],), "dead relu", 2, best, best), (0, True, (at_best[1],), "other", 2, best, best),
+        (0, False, tuple(elsewhere), "dead relu", 4, rates[0], rates[-1]),
     ]  # fmt: skip
     assert made[0].evidence == ("e 1",)
+    race.findings = {}
+    assert build_race(race).findings == ()
 
 
 def test_the_best_curves_are_read_where_the_race_says_nothing(fake: ModuleType) -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from slalom.core.rule import REGISTRY
 from slalom.figures.playground import build_playground, played_rules
-from slalom.landscape.surfaces import Surface, surface, surfaces
+from slalom.landscape.surfaces import Surface, names, surface, surfaces
 from slalom.report.engine import play_payload
 from slalom.report.page import asset
 from slalom.report.shell import ENGINE
 
 STEPS = 200
 CLASSIC = {"adadelta": {"rho": 0.95}, "rmsprop": {"alpha": 0.9}}
-TURNED = ("saddle", "beale", "long_valley", "quadratic")
+EVERY = (("saddle", 0), ("beale", 0), ("rosenbrock", 0), ("noisy_moons", 0), ("quadratic", 45))  # walked by every rule
 RUN = """
 const slalom = {};
 ENGINE_SCRIPT
@@ -101,10 +101,8 @@ def test_every_rule_walks_every_surface_as_in_python(in_js: Callable[[list[dict[
             name = settings.rule.name
             lr = on.lrs.get(name, settings.values["lr"])
             rows = batches.tolist() if on.noisy else None
-            cases += [
-                {"name": on.name, "angle": a, "rule": name, "lr": lr, "batches": rows}
-                for a in ((0, 45) if on.name in TURNED else (0,))
-            ]
+            angles = [angle for angle in (0, 45) if (on.name, angle) in EVERY or name in ("momentum", "adam")]
+            cases += [{"name": on.name, "angle": angle, "rule": name, "lr": lr, "batches": rows} for angle in angles]
     whole: dict[str, int] = {}
     for case, made in zip(cases, in_js(cases), strict=True):
         on = surface(case["name"], case["angle"])
@@ -120,6 +118,6 @@ def test_every_rule_walks_every_surface_as_in_python(in_js: Callable[[list[dict[
             assert (len(there), made["lost"]) == (STEPS + 1, None), case
             assert made["arrived"] == next((k for k in range(1, STEPS + 1) if on.arrived(*here[k])), None), case
             whole[case["rule"]] = whole.get(case["rule"], 0) + 1
-    assert len(cases) == 14 * 14
+    assert len(cases) == 12 * 5 + 2 * 2 * len(names())
     assert set(whole) == {s.rule.name for s in played_rules()}
-    assert min(whole.values()) >= 5, whole  # every rule was followed for all 200 steps on several surfaces
+    assert min(whole.values()) >= 2, whole  # every rule was followed for all 200 steps, on more than one surface

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -239,3 +239,21 @@ def test_a_thousand_lanes_stay_quick(opened: Open, fake: ModuleType, capsys: pyt
     with capsys.disabled():
         middle, worst = float(np.median(times)), max(times)
         print(f"\n[1023 lanes: {len(text) / 1e6:.2f} MB, hover {middle:.1f} ms (median of 40), worst {worst:.1f} ms]")
+
+
+def test_a_finding_lights_the_curves_that_show_it(opened: Open, fake: ModuleType) -> None:
+    race = fake.fake_race(("adam", "sgd"), lrs=3, seeds=2, epochs=4)
+    best = next(row.lr for row in race.rows if row.rule == "adam")
+    shown = [lane.lane for lane in race.lanes if (lane.rule, lane.lr) == ("adam", best)]
+    said = SimpleNamespace(label="dead_relu", symptom="<b>flat</b>", cause="c", remedy="lower it", evidence=("share 0.9",))
+    race.findings = {k: [said] for k in shown}
+    made = opened(render(build_race(race)))
+    assert made.locator("#leaderboard .badge.found").inner_text() == "dead relu"
+    assert made.locator("#findings .spark path").count() == 2
+    before = made.evaluate(INK, TOP)
+    made.locator("#findings .finding").hover()
+    assert made.evaluate("slalom.lanesOf(slalom.highlight())") == shown
+    assert made.evaluate(INK, TOP) > before + 100
+    made.locator("#findings summary").click()
+    assert made.locator("#findings dd").first.inner_text() == "<b>flat</b>"
+    assert made.console == []

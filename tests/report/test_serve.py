@@ -173,3 +173,18 @@ def test_a_page_that_is_a_file_has_no_stream(page: str) -> None:
     assert "EventSource" not in page
     assert "connect-src 'none'" in html.unescape(page)
     assert "js/live.js" not in SCRIPTS
+
+
+def test_waiting_for_the_last_page_ends_when_there_is_none(stopped: Path) -> None:
+    with Server(stopped) as server:
+        stream = events(ask(server, f"/events?token={server.token}"))
+        next(stream)
+        assert server.watched == 1
+        waiting = threading.Thread(target=server.wait_until_alone, kwargs={"grace": 0.01}, daemon=True)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        server.close()
+        waiting.join(20)
+        assert not waiting.is_alive()
+        assert server.watched == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import urllib.error
 import urllib.request
@@ -81,3 +82,18 @@ def test_watch_serves_until_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     done = CliRunner().invoke(app, ["watch", str(tmp_path / "run")])
     assert done.exit_code == 0, done.output
     assert re.match(r"http://127\.0\.0\.1:\d+/\?token=\S{30,}\n", done.output)
+
+
+def test_a_range_test_is_shown_beside_the_race(tmp_path: Path) -> None:
+    slalom.race("mlp:4:relu", "iris", rules=["sgd"], lrs=[0.1], seeds=1, epochs=1, directory=tmp_path / "run")
+    tested = slalom.range_test("mlp:4:relu", "iris", lrs=[1e-3, 1e-1, 1.0], steps=8)
+    file = tmp_path / "range.json"
+    file.write_text(json.dumps(tested.to_dict()))
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "run"), "--range-test", str(file)])
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert '"range_test":{"optimizer":"adam"' in page
+    file.write_text("no json")
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "run"), "--range-test", str(file)])
+    assert done.exit_code == 1
+    assert "holds no JSON" in done.output

@@ -8,10 +8,12 @@ from typing import Any, Protocol
 from slalom.core.errors import BadValueError
 from slalom.figures.pictures.landscape import LandscapeScene
 from slalom.figures.pictures.network import InterpolationScene, NetworkScene
+from slalom.figures.pictures.race import RaceScene
 from slalom.figures.pictures.teaching import ActivationsScene, ChartsScene, PanelsScene, VectorsScene
 from slalom.landscape.networks.record import Interpolation, NetworkLandscape
 from slalom.landscape.paths.record import Landscape
 from slalom.landscape.teaching.record import Activations, Charts, Panels, Vectors
+from slalom.race.outcome import RaceResult
 
 
 class Scene(Protocol):
@@ -25,6 +27,7 @@ class Scene(Protocol):
 SCENES: dict[type[Any], Callable[..., Any]] = {
     Landscape: LandscapeScene, NetworkLandscape: NetworkScene, Interpolation: InterpolationScene, Panels: PanelsScene,
     Vectors: VectorsScene, Charts: ChartsScene, Activations: ActivationsScene,
+    RaceResult: RaceScene,
 }  # fmt: skip
 
 

@@ -22,17 +22,24 @@
     }
     return node;
   };
-  const last = (f) => f.lrs[f.lrs.length - 1];
-  const rates = (f) => (f.lrs.length > 1 ? `${slalom.lr(f.lrs[0])} to ${slalom.lr(last(f))}` : slalom.lr(f.lrs[0]));
-  const light = (f) => slalom.point({ rule: f.rule, lr: last(f), ...(f.lanes.length === 1 ? { lane: f.lanes[0] } : {}) });
-  slalom.findings = (mount) => mount.append(el("ul", { class: "findings" }, findings.map((f) => el("li", {},
+  // All lanes of a finding at once where it is of one learning rate; else the rule's first of them.
+  const light = (f) => slalom.point(f.lr === f.lr_high && f.lanes.length > 1 ? { rule: f.rule, lr: f.lr } : { rule: f.rule, lr: lanes.lr[f.lanes[0]], lane: f.lanes[0] });
+  const one = (f) => el("li", {},
     el("button", { type: "button", class: "finding", onmouseenter: () => light(f), onmouseleave: () => slalom.point(null), onfocus: () => light(f), onblur: () => slalom.point(null),
-      onclick: () => slalom.pin({ rule: f.rule, lr: last(f) }) },
-      el("span", { class: "finding-head" }, slalom.swatch(f.rule), el("b", {}, rules[f.rule]), ` lr ${rates(f)}: ${f.name}`, el("small", {}, ` ${f.lanes.length} of ${f.seeds} ${f.seeds === 1 ? "lane" : "lanes"}`)), spark(f)),
+      onclick: () => slalom.pin({ rule: f.rule, lr: lanes.lr[f.lanes[0]] }) },
+      el("span", { class: "finding-head" }, slalom.swatch(f.rule), el("b", {}, rules[f.rule]), ` lr ${slalom.lr(f.lr)}${f.lr_high > f.lr ? ` to ${slalom.lr(f.lr_high)}` : ""}: ${f.name}`,
+        el("small", {}, ` ${f.lanes.length} of ${slalom.count(f.seeds, "lane")}`)), spark(f)),
     el("details", {}, el("summary", {}, f.remedy || f.symptom),
       el("dl", {}, [["symptom", f.symptom], ["cause", f.cause]].filter(([, v]) => v).map(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]),
-        f.evidence.length ? [el("dt", {}, "evidence"), el("dd", {}, el("ul", {}, f.evidence.map((e) => el("li", {}, e))))] : null))))));
+        f.evidence.length ? [el("dt", {}, "evidence"), el("dd", {}, el("ul", {}, f.evidence.map((e) => el("li", {}, e))))] : null)));
+  const list = (some) => el("ul", { class: "findings" }, some.map(one));
+  slalom.findings = (mount) => {
+    const best = findings.filter((f) => f.best), others = findings.filter((f) => !f.best);
+    mount.append(best.length ? list(best) : el("p", { class: "hint" }, "Nothing is wrong with any rule at its best learning rate, as far as its curves tell."),
+      ...(others.length ? [el("details", {}, el("summary", {}, `At other learning rates (${others.length})`),
+        el("p", { class: "hint" }, "A race's outer rates are there to be too low and too high."), list(others))] : []));
+  };
 
   // The findings of a rule's best learning rate, for the leaderboard.
-  slalom.findingsOf = (row) => findings.filter((f) => rules[f.rule] === row.rule && f.lrs.includes(row.lr));
+  slalom.findingsOf = (row) => findings.filter((f) => f.best && rules[f.rule] === row.rule);
 }
