@@ -8,6 +8,7 @@ import importlib
 PARTS = (
     "race", "optimizers", "lanes", "range", "curves", "sparse", "activations", "regularisation", "compare", "doctor",
     "landscape",
+    "doctor.overhead", "doctor.repair",
 )  # fmt: skip
 
 if __name__ == "__main__":

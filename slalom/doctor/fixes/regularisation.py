@@ -73,6 +73,15 @@ def _dropout(setup: Setup) -> Change | None:
     )  # fmt: skip
 
 
+def _both(setup: Setup) -> Change | None:
+    """More of both."""
+    first = _decayed(setup)
+    second = None if first is None else _dropout(first.setup)
+    if first is None or second is None:
+        return None
+    return Change(second.setup, f"{first.words.split(';')[0]}; {second.words}", f"{first.code}\n{second.code}", keep_best=True)
+
+
 def _best_epoch(setup: Setup) -> Change | None:
     if setup.val is None:
         return None
@@ -86,6 +95,11 @@ def _best_epoch(setup: Setup) -> Change | None:
 BEST_EPOCH = Fix("early stopping", "keep the weights of the epoch with the lowest validation loss", _best_epoch, late=True)
 
 register("over_regularised", *(_relaxed(d, p) for d, p in ((0.0, 0.0), (0.01, 0.1), (0.001, 0.2))))
-register("overfitting", BEST_EPOCH, Fix("weight decay", "add weight decay", _decayed, late=True),
-         Fix("dropout", "add dropout", _dropout, late=True))  # fmt: skip
+register(
+    "overfitting",
+    BEST_EPOCH,
+    Fix("weight decay", "add weight decay", _decayed, late=True),
+    Fix("weight decay and dropout", "add both", _both, late=True),
+    Fix("dropout", "add dropout", _dropout, late=True),
+)
 register("corrupted_labels", BEST_EPOCH)

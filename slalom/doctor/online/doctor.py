@@ -110,7 +110,7 @@ class Doctor:
         return self._ledger.own / self._ledger.elapsed if self._ledger.elapsed else 0.0
 
     def step(self, loss: Any) -> None:
-        """Takes in the loss of a step: a number, or a tensor of one number (which is not kept)."""
+        """Takes in the loss of a step: a number or a tensor, which is not kept (of several numbers the mean counts)."""
         if self._open and not self._broken:
             self._try(lambda: self._step(loss))
 
@@ -130,7 +130,7 @@ class Doctor:
     def _step(self, loss: Any) -> None:
         record, ledger = self.record, self._ledger
         if isinstance(loss, Tensor):
-            loss = loss.detach()
+            loss = loss.detach() if loss.numel() == 1 else loss.detach().mean()
             if loss.device.type != "cpu":
                 self._waiting.append(loss.clone())  # reading it would make the device wait
             else:

@@ -19,7 +19,7 @@ from slalom.doctor.setup import Pair, Setup
 
 PATIENCE = 0.2  # of the epochs without a better validation loss: training with early stopping ends
 LEAST_PATIENCE = 3
-NEAR = 0.05  # of the lowest loss: epochs so near to it are told apart by the share of right answers
+NEAR = 0.15  # of the lowest loss: epochs so near to it are told apart by the share of right answers
 LOOKS, FULL_LOOKS = 25, 8  # looks of a run at its validation rows, and at training rows as well, at most
 
 

@@ -12,7 +12,7 @@ from slalom.doctor.repairing.choose import halved
 from slalom.doctor.repairing.yardstick import Yardstick
 from slalom.doctor.setup import Setup
 
-FULL = 2  # fixes that are trained to the end, at most
+FULL = 3  # fixes that are trained to the end, at most
 GREAT = 0.2  # of the loss at the start: a repair that ends below it is taken at once
 
 

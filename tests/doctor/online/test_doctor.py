@@ -154,7 +154,7 @@ def test_overfitting_is_told_from_epochs():
         doctor.epoch(val)
     (found,) = doctor.findings
     assert found.label == "overfitting"
-    assert found.step <= 3 * 8  # three epochs after the lowest, at most, and one for the smoothing
+    assert found.step <= 3 * 10  # the lowest is at epoch 4; by 10 it has risen by half
 
 
 def test_a_noisy_validation_loss_is_no_overfitting():

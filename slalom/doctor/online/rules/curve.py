@@ -75,7 +75,7 @@ def overfits(told: Sequence[tuple[int, float, float]]) -> Figure | None:
     if k >= len(val) - 2:
         return None
     climb, fall = float(np.median(val[-2:]) - smooth[k]), float(max(val[0], smooth[0]) - smooth[k])
-    most = max(curve.OVERFIT * max(fall, 0.05 * abs(val[0])), 1.5 * curve.NOISES * noise(val))
+    most = max(bound.OVERFIT * max(fall, abs(float(smooth[k]))), 1.5 * curve.NOISES * noise(val))
     figure = Figure("climb", climb, most, f"rise of the validation loss since its lowest, at epoch {k + 1}")
     falls = np.isnan(train).any() or train[-1] < train[k]
     return figure if figure.crossed and climb > 0 and falls else None

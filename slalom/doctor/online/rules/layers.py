@@ -25,6 +25,8 @@ def unmoved(record: Watched) -> Finding | None:
     gradients = np.stack([look.gradients for look in record.looks])
     sizes = np.array(record.sizes, dtype=float)
     none: Flags = np.asarray(np.isnan(gradients).all(axis=0))
+    if record.still is not None:  # what moves without a gradient to be seen is stepped by an optimizer that is not watched
+        none = none & record.still
     share = float(sizes[none].sum() / max(1.0, sizes.sum()))
     figure = Figure("unused", share, bound.UNUSED, "share of the parameters that never get a gradient")
     step = record.looks[4].step

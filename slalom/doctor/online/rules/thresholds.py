@@ -15,4 +15,5 @@ STUCK = 1e-5  # relative change of the weights by a step: less does not train a 
 UNUSED = 0.1  # of the parameters' numbers: without any gradient
 CRAWL, CRAWL_STEPS = 1e-6, 200  # relative change of every layer by a step, for so many steps
 JUMP = 0.3  # relative change of a typical layer by a step
+OVERFIT = 0.3  # of the validation loss's fall, and of its lowest: a mild rise is how most good runs end
 EPOCHS = 5  # validation losses from which overfitting can be told
