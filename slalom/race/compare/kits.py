@@ -65,7 +65,7 @@ def _activation_notes(data: Data) -> list[str]:
 KITS = {
     kit.name: kit
     for kit in (
-        # Long enough to learn wrong labels by heart at every rate that is tried: a race that ends before that regularises by itself.
+        # Long enough to learn wrong labels by heart at every rate tried: a race that ends before that regularises by itself.
         Kit("regularisation", ("noisy_digits",), "none", _regularisation, lambda data: [], epochs=120, batch_size=20),
         Kit("activations", ("spirals", "teacher"), "relu", _activations, _activation_notes, model="mlp:32,32,32"),
     )
