@@ -47,7 +47,20 @@ def network(activation="relu", dropout=0.0, batch_norm=False):
     return nn.Sequential(first, *norm, *act, Drop(dropout), nn.Linear(8, 3)).double()
 
 
-def alone(seed, rule="adam", *, lr=LR, epochs=EPOCHS, l1=0.0, l2=0.0, weight_decay=0.0, augment=None, label_smoothing=0.0, early_stopping=0, **model):
+def alone(
+    seed,
+    rule="adam",
+    *,
+    lr=LR,
+    epochs=EPOCHS,
+    l1=0.0,
+    l2=0.0,
+    weight_decay=0.0,
+    augment=None,
+    label_smoothing=0.0,
+    early_stopping=0,
+    **model,
+):
     """A run by torch.optim, its proximal steps, masks and stopping by hand."""
     data = load("iris")
     torch.manual_seed(seed)
