@@ -54,7 +54,7 @@ def zipf(n: int = 3000, features: int = 300, top: float = 0.5, exponent: float =
     _at_least_zero("zipf", exponent=exponent, seed=seed)
     if not 0 < top <= 1:
         raise BadValueError(f"zipf: top must be in (0, 1], got {top}; it is the most frequent word's probability")
-    rng = _generator(seed)
+    rng = np.random.default_rng(seed)
     frequency = top / np.arange(1, features + 1) ** exponent
     weight = rng.standard_normal(features)
     x = (rng.random((n, features)) < frequency).astype(np.float64)

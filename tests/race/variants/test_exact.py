@@ -47,7 +47,20 @@ def network(activation="relu", dropout=0.0, batch_norm=False):
     return nn.Sequential(first, *norm, *act, Drop(dropout), nn.Linear(8, 3)).double()
 
 
-def alone(seed, rule="adam", *, l1=0.0, l2=0.0, weight_decay=0.0, augment=None, label_smoothing=0.0, early_stopping=0, **model):
+def alone(
+    seed,
+    rule="adam",
+    *,
+    lr=LR,
+    epochs=EPOCHS,
+    l1=0.0,
+    l2=0.0,
+    weight_decay=0.0,
+    augment=None,
+    label_smoothing=0.0,
+    early_stopping=0,
+    **model,
+):
     """A run by torch.optim, its proximal steps, masks and stopping by hand."""
     data = load("iris")
     torch.manual_seed(seed)
@@ -61,9 +74,9 @@ def alone(seed, rule="adam", *, l1=0.0, l2=0.0, weight_decay=0.0, augment=None, 
         groups, kind = [{"params": list(net.parameters()), "weight_decay": weight_decay}], torch.optim.AdamW
     else:
         kind = torch.optim.Adam
-    optimizer = kind(groups, lr=LR)
+    optimizer = kind(groups, lr=lr)
     best, best_at, kept, t, stopped = float("inf"), 0, None, 0, None
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         net.train()
         for index in batches([seed], epoch, len(data.train), BATCH):
             t += 1
@@ -149,6 +162,21 @@ def test_a_lane_is_the_run_alone(runs, label) -> None:
         assert lane.val_loss == pytest.approx(figures["val_loss"], rel=1e-6)  # curves are kept in float32
         assert lane.test_loss == pytest.approx(figures["test_loss"], rel=1e-10)
         assert (lane.stopped_epoch, lane.kept_epoch) == (stopped, best_at)
+
+
+def test_a_lane_that_stops_has_its_best_weights_back() -> None:
+    given = {"rules": "adam", "lrs": 0.3, "seeds": [0, 5], "epochs": 12, "batch_size": BATCH, "dtype": "float64"}
+    run = slalom.race("mlp:8", "iris", early_stopping=[1, 3], **given)
+    seen = []
+    for lane in run.lanes:
+        patience = lane.variant["early_stopping"]["patience"]
+        weights, figures, stopped, best_at = alone(lane.seed, lr=0.3, epochs=12, early_stopping=patience)
+        assert (lane.stopped_epoch, lane.kept_epoch) == (stopped, best_at)
+        assert lane.test_loss == pytest.approx(figures["test_loss"], rel=1e-9)
+        for mine, theirs in zip(run.weights(lane.lane).values(), weights.values(), strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)
+        seen.append(stopped is not None and best_at < stopped)
+    assert sum(seen) >= 2
 
 
 def test_lanes_of_one_architecture_share_a_heat_and_are_the_same_in_other_company(runs) -> None:
