@@ -80,6 +80,12 @@ def _write_report(result: Any, path: Any) -> None:
     write_report(result, path)
 
 
+def _write_search(result: Any, path: Any) -> None:
+    from slalom.report import write_search
+
+    write_search(result, path)
+
+
 def _draw(how: str) -> Any:
     def draw(record: Any, *args: Any, **options: Any) -> Any:
         from slalom.figures import pictures
@@ -89,5 +95,5 @@ def _draw(how: str) -> Any:
     return draw
 
 
-_hooks.report = _write_report
+_hooks.report, _hooks.search_report = _write_report, _write_search
 _hooks.plot, _hooks.save, _hooks.png = _draw("plot"), _draw("save"), _draw("png")

@@ -8,6 +8,9 @@ from typing import Any
 # Writes a result's page: (result, path) -> None. Set by slalom/__init__.py to slalom.report's.
 report: Callable[[Any, Any], None] | None = None
 
+# Writes a search's page, likewise.
+search_report: Callable[[Any, Any], None] | None = None
+
 # Draw a record (of `slalom.landscape`): as a matplotlib figure, into a file, as PNG bytes. Set to slalom.figures'.
 plot: Callable[..., Any] | None = None
 save: Callable[..., Any] | None = None

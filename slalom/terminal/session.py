@@ -200,7 +200,8 @@ def show_directory(directory: Path, *, json: bool) -> int:
 def report_directory(directory: Path, output: Path | None) -> None:
     """Make the page of a run directory and say where it is."""
     from slalom.race import api
+    from slalom.terminal import search
 
     where = output or directory / "report.html"
-    api.load(directory).report(where)
+    (search.loaded(directory) if search.is_search(directory) else api.load(directory)).report(where)
     say(str(where))
