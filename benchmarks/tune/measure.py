@@ -26,6 +26,7 @@ from slalom.tune.events import BatchAsked, RungDone, line_of, to_text
 from slalom.tune.history import History
 from slalom.tune.samplers import sampler_of
 from slalom.tune.samplers.base import Past
+from slalom.tune.samplers.plain import RandomSearch
 
 TARGET = Path(__file__).parent / "target.json"
 RESULT = Path(__file__).parents[1] / "results" / "tune.txt"
@@ -84,8 +85,7 @@ def sampling(count: int = 1000, batch: int = 32) -> dict[str, float]:
         history: list[Past] = []
         rng = np.random.default_rng(0)
         while len(history) < count - batch:  # a history as the sampler itself makes it; TPE's is random, to save hours
-            maker = sampler if method in ("evolution", "cma") else sampler_of("random", SPACE, 0, trials=1, batch=1,
-            points=None, storage=None) asked = maker.ask(batch, history)
+            asked = (sampler if method in ("evolution", "cma") else RandomSearch(SPACE, 0)).ask(batch, history)
             start = len(history)
             history += [Past(start + i, a.point, float(rng.random()), EPOCHS, i % 9 == 0, a.attrs) for i, a in enumerate(asked)]
         sampler.ask(1, history)
@@ -108,7 +108,8 @@ def restart(trials: int = 10_000, batch: int = 32) -> tuple[float, float]:
         points = [{"number": n, "point": SPACE.random(0, n), "attrs": {}, "seed": n, "enqueued": False} for n in numbers]
         lines.append(to_text(line_of(BatchAsked(b // batch, points, 0.0))))
         standing = [[n, EPOCHS, 1.0 + n / trials, 0.5, 1.0 + n / trials, ""] for n in numbers]
-        lines.append(to_text(line_of(RungDone(b // batch, 0, EPOCHS, standing, {str(n): "finished" for n in numbers}, [], 0.0, 0))))
+        states = {str(n): "finished" for n in numbers}
+        lines.append(to_text(line_of(RungDone(b // batch, 0, EPOCHS, standing, states, [], 0.0, 0))))
     begin = time.process_time()
     history = History.of(SPACE, map(json.loads, lines))
     read = time.process_time() - begin
@@ -136,10 +137,11 @@ def main() -> None:
 
     facts = environment()
     say("slalom.tune: digits MLP, 9 hypers, one thread")
-    say(f"{facts['date']}  {facts['processor']}, {facts['cores']} cores, torch {facts['torch']}; load at the start
-    {os.getloadavg()[0]:.1f}") say(f"target: validation loss {goal:.4f}, the best {SHARE:.0%} of {POOL} random runs of
-    {EPOCHS} epochs (seed {POOL_SEED}), fixed before") ours(10_001, 0.9)  # compilation and caches; it is on the clock of
-    nobody, as torch's own start is not rows = []
+    where = f"{facts['processor']}, {facts['cores']} cores, torch {facts['torch']}"
+    say(f"{facts['date']}  {where}; load at the start {os.getloadavg()[0]:.1f}")
+    say(f"target: validation loss {goal:.4f}, the best {SHARE:.0%} of {POOL} random runs (seed {POOL_SEED}), fixed before")
+    ours(10_001, 0.9)  # compilation and caches; on the clock of nobody, as torch's own start is not
+    rows = []
     for seed in range(SEEDS):
         order = [0, 1] if seed % 2 else [1, 0]
         pair: dict[int, Any] = {}

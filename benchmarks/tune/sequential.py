@@ -1,4 +1,4 @@
-"""Optuna as its documentation has it: TPE with its defaults, one trial after another, torch's own modules and fused optimizers."""
+"""Optuna as its documentation has it: TPE with its defaults, one trial after another, torch's modules and fused optimizers."""
 
 from __future__ import annotations
 
