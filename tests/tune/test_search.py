@@ -231,6 +231,28 @@ def test_a_search_with_a_model_resumes_to_the_bit(tmp_path):
     assert facts(slalom.tune.resume(tmp_path / "b")) == facts(first)
 
 
+def test_searches_share_a_database_and_a_resumed_one_adds_nothing_twice(tmp_path):
+    import optuna
+
+    where = f"sqlite:///{tmp_path / 'shared.db'}"
+    given = {**GIVEN, "method": "bayesian", "storage": where, "lanes": 4, "budget": 8, "epochs": 3, "seeds": 1}
+
+    def stop(event):
+        if isinstance(event, RungDone) and event.batch == 1 and event.rung == 0:
+            raise KeyboardInterrupt
+
+    slalom.tune(**given, directory=tmp_path / "a", on_event=stop)
+    slalom.tune.resume(tmp_path / "a")
+    slalom.tune(**{**given, "seed": 1})
+    (name,) = optuna.get_all_study_names(where)
+    study = optuna.load_study(study_name=name, storage=where)
+    states = [t.state.name for t in study.trials]
+    assert len(states) == 16
+    assert set(states) == {"COMPLETE", "PRUNED"}
+    with pytest.raises(BadValueError, match="must be one of bayesian"):
+        slalom.tune(**{**given, "method": "random"})
+
+
 def test_budgets_and_rungs():
     assert [budget_of(b) for b in (5, "5", "5 trials")] == [budget_of(5)] * 3
     assert [budget_of(b).seconds for b in ("90s", "5m", "2 hours")] == [90, 300, 7200]
