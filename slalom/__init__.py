@@ -86,6 +86,18 @@ def _write_search(result: Any, path: Any) -> None:
     write_search(result, path)
 
 
+def _write_doctor(result: Any, path: Any) -> None:
+    from slalom.report.doctor import write_doctor
+
+    write_doctor(result, path)
+
+
+def _lane_findings(result: Any) -> Any:
+    from slalom.doctor.lanes import lane_findings
+
+    return lane_findings(result)
+
+
 def _draw(how: str) -> Any:
     def draw(record: Any, *args: Any, **options: Any) -> Any:
         from slalom.figures import pictures
@@ -95,5 +107,10 @@ def _draw(how: str) -> Any:
     return draw
 
 
-_hooks.report, _hooks.search_report = _write_report, _write_search
+_hooks.report, _hooks.search_report, _hooks.doctor_report, _hooks.findings = (
+    _write_report,
+    _write_search,
+    _write_doctor,
+    _lane_findings,
+)
 _hooks.plot, _hooks.save, _hooks.png = _draw("plot"), _draw("save"), _draw("png")

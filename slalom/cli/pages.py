@@ -1,4 +1,4 @@
-"""The commands that make a page of their own: playground."""
+"""The commands that make or serve a page: playground, watch."""
 
 from __future__ import annotations
 
@@ -19,3 +19,15 @@ def playground(
     from slalom.terminal import pages
 
     pages.playground(output, open_it=open_)
+
+
+@app.command()
+def watch(
+    directory: Annotated[Path, typer.Argument(help="A run directory, of a race that runs, will go on, or has ended.")],
+    port: Annotated[int, typer.Option(metavar="N", help="To listen on.", show_default="a free one")] = 0,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Serve the page of a race live, to this machine alone, until Ctrl-C; the address is printed first."""
+    from slalom.terminal import pages
+
+    pages.watch(directory, port, open_it=open_)

@@ -76,6 +76,7 @@ def race(
     ] = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with a race that was stopped.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="The page.", show_default="DIR/report.html")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Serve the page live, to this machine alone.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, the result last.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory and nothing else.")] = False,
@@ -104,4 +105,4 @@ def race(
     from slalom.terminal import output, session
 
     chosen = session.mode(json=json, plain=plain, quiet=quiet, terminal=output.console().is_terminal)
-    raise typer.Exit(session.race(given, resume, chosen, report))
+    raise typer.Exit(session.race(given, resume, chosen, report, live=watch))

@@ -16,7 +16,7 @@ from slalom.doctor.fixes import Fix, candidates
 from slalom.doctor.fixes.fix import Change
 from slalom.doctor.probes.columns import Columns, Shift, class_counts, measured, shift
 from slalom.doctor.probes.loss import LossFacts, loss_facts
-from slalom.doctor.probes.signals import Signals, affine, signals
+from slalom.doctor.probes.signals import NOTHING, Signals, affine, signals
 from slalom.doctor.probes.weights import Start, reset, starts
 from slalom.doctor.run import Run, Skill, constant_loss, train
 from slalom.doctor.run.skill import outputs_of, sample
@@ -24,6 +24,7 @@ from slalom.doctor.setup import Pair, Setup
 
 PROBED = 128  # rows of a batch that signals are measured on
 GLANCES = 8  # times that they are measured in a run, about
+STRANGE = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, NotImplementedError)
 SETTLED = 0.2  # of a run at its end, over which its level is taken
 
 
@@ -82,19 +83,31 @@ class Case:
 
     @cached_property
     def start(self) -> Signals:
-        return signals(self.setup.fresh(), self.setup.loss_fn, *self.batch)
+        return self._signals(self.setup.fresh())
+
+    def _signals(self, model: nn.Module) -> Signals:
+        try:
+            return signals(model, self.setup.loss_fn, *self.batch)
+        except STRANGE:  # a graph that hooks disturb; the run itself says whether anything is wrong with it
+            return NOTHING
 
     @cached_property
     def bend(self) -> float:
         """How far the model is from an affine map, at its start or its end, whichever is more."""
         x = self.batch[0]
-        ends = [affine(self.setup.fresh(), x), affine(self.run.model, x)]
+        try:
+            ends = [affine(self.setup.fresh(), x), affine(self.run.model, x)]
+        except STRANGE:  # inputs that are no rows of data
+            return math.nan
         known = [v for v in ends if math.isfinite(v)]
         return max(known) if known else math.nan
 
     @cached_property
     def weights(self) -> tuple[Start, ...]:
-        return starts(self.setup.model, reset(self.setup.model, self.setup.seed))
+        try:
+            return starts(self.setup.model, reset(self.setup.model, self.setup.seed))
+        except STRANGE:  # layers that cannot be drawn anew, such as parametrised ones
+            return ()
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -124,7 +137,7 @@ class Case:
             if due or step == steps:
                 marks.difference_update(due)
                 if all(bool(torch.isfinite(p).all()) for p in model.parameters()):
-                    self.glances.append((step, signals(model, self.setup.loss_fn, *self.batch)))
+                    self.glances.append((step, self._signals(model)))
 
         return train(self.setup, watch=True, at=glance)
 
@@ -137,7 +150,10 @@ class Case:
         like = self.outputs
         if not isinstance(like, Tensor) or like.shape[:1] != self.batch[1].shape[:1]:
             return Skill(self.run.looks[0].train)
-        return Skill(constant_loss(self.setup.loss_fn, like[:1].expand(len(y), *like.shape[1:]), y))
+        loss_fn = self.setup.loss_fn
+        if self.loss is not None and self.loss.linear:  # of log-probabilities: without their bound there is no least loss
+            return Skill(constant_loss(lambda o, t: loss_fn(torch.log_softmax(o, 1), t), _like(like, y), y))
+        return Skill(constant_loss(loss_fn, _like(like, y), y))
 
     def level(self, run: Run) -> tuple[float, float]:
         """Training and validation loss where a run ended: the median of its last looks, or what is not finite."""
@@ -174,7 +190,7 @@ class Case:
                 return None
             steps = self.setup.steps
             run = train(change.setup, loss_fn=self.setup.loss_fn, steps=None if change.setup.steps != steps else steps)
-        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):
+        except STRANGE:
             return None  # a change that this model does not take says nothing of the set-up
         self.spent += change.setup.steps / self.setup.steps if change.setup.batch_size == self.setup.batch_size else 1.0
         made = Trial(name, change, run, *self.skill(run))
@@ -194,6 +210,10 @@ class Case:
 
     def trial(self, fix: Fix) -> Trial | None:
         return self.tried(fix.name, fix.apply)
+
+
+def _like(outputs: Tensor, y: Tensor) -> Tensor:
+    return outputs[:1].expand(len(y), *outputs.shape[1:])
 
 
 def _median(values: list[float]) -> float:

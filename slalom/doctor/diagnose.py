@@ -37,6 +37,8 @@ ENOUGH = 0.85  # skill that a branch reached: it explains the symptom, and nothi
 def diagnose(case: Case) -> list[Finding]:
     """Findings, most likely first. Raises `ForwardError` where the caller's model, loss or optimizer raises."""
     certain = _before(case)
+    if not_training.nothing_trains(case):  # an optimizer of other parameters must not be stepped
+        return certain
     run = case.run
     if not run.losses:
         return certain

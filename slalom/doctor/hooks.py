@@ -1,9 +1,19 @@
-"""Where later floors attach to this one: imports run one way, so the package's face fills these in."""
+"""Where later floors attach to this one: imports run one way, so the package's face fills these in (see `slalom.race.hooks`).
+
+`report`: writes an examination's or a repair's page, (result, path) -> None.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-# Writes an examination's or a repair's page: (result, path) -> None. Set by slalom/__init__.py to slalom.report's.
-report: Callable[[Any, Any], None] | None = None
+from slalom.race import hooks
+
+report: Callable[[Any, Any], None] | None
+
+
+def __getattr__(name: str) -> Any:
+    if name == "report":
+        return hooks.doctor_report
+    raise AttributeError(f"module 'slalom.doctor.hooks' has no attribute {name!r}")

@@ -20,12 +20,13 @@ READ = 3  # lanes of a rule's best learning rate that are read
 class FindingLine:
     """One finding and the lanes that show it.
 
-    `rule` indexes `RaceFigure.rules`; `lanes` are rows of the curves. `name`: in a word or two. `symptom`, `cause`, `remedy`: in
-    words, empty where unknown. `evidence`: a line a figure. `seeds`: how many of the rule's lanes at this rate were looked at.
+    `rule` indexes `RaceFigure.rules`; `lrs`: the learning rates of the lanes, rising; `lanes` are rows of the curves. `name`: in a
+    word or two. `symptom`, `cause`, `remedy`: in words, empty where unknown. `evidence`: a line a figure. `seeds`: how many of the
+    rule's lanes at these rates were looked at.
     """
 
     rule: int
-    lr: float
+    lrs: tuple[float, ...]
     lanes: tuple[int, ...]
     seeds: int
     name: str
@@ -45,25 +46,26 @@ def build_findings(
     """
     told = getattr(result, "findings", None)
     told = told() if callable(told) else told
-    if isinstance(told, Mapping) and told:
+    if isinstance(told, Mapping):
         return _grouped(result.lanes, rules, ((int(lane), finding) for lane, own in told.items() for finding in own))
     return tuple(line for row in rows for line in _read(result.lanes, rules, row, losses))
 
 
 def _grouped(lanes: Sequence[Any], rules: Sequence[str], told: Iterable[tuple[int, Any]]) -> tuple[FindingLine, ...]:
-    """Lanes of one rule and one learning rate that show the same are one line."""
+    """Lanes of one rule that show the same are one line, whatever their learning rates."""
     at = {int(lane.lane): k for k, lane in enumerate(lanes)}
-    lines: dict[tuple[str, float, str], tuple[list[int], Any]] = {}
+    lines: dict[tuple[str, str], tuple[list[int], Any]] = {}
     for number, finding in told:
         if number in at:
             lane = lanes[at[number]]
-            lines.setdefault((str(lane.rule), float(lane.lr), str(finding.label)), ([], finding))[0].append(at[number])
+            lines.setdefault((str(lane.rule), str(finding.label)), ([], finding))[0].append(at[number])
     made = []
-    for (rule, lr, label), (own, finding) in lines.items():
-        seeds = sum(str(lane.rule) == rule and float(lane.lr) == lr for lane in lanes)
+    for (rule, label), (own, finding) in lines.items():
+        lrs = tuple(sorted({float(lanes[k].lr) for k in own}))
+        seeds = sum(str(lane.rule) == rule and float(lane.lr) in lrs for lane in lanes)
         evidence = tuple(map(str, finding.evidence))
         words = (str(finding.symptom), str(finding.cause), str(finding.remedy))
-        made.append(FindingLine(rules.index(rule), lr, tuple(own), seeds, label.replace("_", " "), *words, evidence))
+        made.append(FindingLine(rules.index(rule), lrs, tuple(own), seeds, label.replace("_", " "), *words, evidence))
     return tuple(made)
 
 
@@ -87,7 +89,7 @@ def _read(lanes: Sequence[Any], rules: Sequence[str], row: LeaderRow, losses: np
             f"{f.words}: {f.value:.3g} (threshold {f.threshold:.3g})" for f in reading.evidence if math.isfinite(f.value)
         )
         made.append(FindingLine(
-            rules.index(row.rule), row.lr, tuple(shown), len(own), shape, f"the training loss: {shape}", cause,
+            rules.index(row.rule), (row.lr,), tuple(shown), len(own), shape, f"the training loss: {shape}", cause,
             reading.remedy, evidence,
         ))  # fmt: skip
     return made

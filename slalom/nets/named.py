@@ -24,8 +24,11 @@ def looks_like_place(text: str) -> bool:
     return _PLACE.fullmatch(text) is not None and text.split(":")[0] not in KINDS
 
 
-def find(text: str) -> Callable[..., Any]:
-    """The function or class at `package.module:name`, looked for in the current directory too."""
+def find(text: str, what: str = "model", returns: str = "an nn.Module") -> Callable[..., Any]:
+    """The function or class at `package.module:name`, looked for in the current directory too.
+
+    `what` it is called in errors, and what it `returns`.
+    """
     module_name, name = text.split(":")
     here = str(Path.cwd())
     sys.path.insert(0, here)
@@ -35,15 +38,14 @@ def find(text: str) -> Callable[..., Any]:
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name == error.name or module_name.startswith(error.name + ".")):
             raise BadValueError(
-                f"model {text!r}: {module_name} needs the module {error.name!r}, which is not installed"
+                f"{what} {text!r}: {module_name} needs the module {error.name!r}, which is not installed"
             ) from error
-        hint = unknown_name("model", module_name, KINDS)
+        hint = f"; and as a spec, {unknown_name('model', module_name, KINDS)}" if what == "model" else ""
         raise BadValueError(
-            f"model {text!r}: there is no module {error.name!r} in {here} or installed, for a function of your own; "
-            f"and as a spec, {hint}"
+            f"{what} {text!r}: there is no module {error.name!r} in {here} or installed, for a function of your own{hint}"
         ) from None
     except Exception as error:
-        raise BadValueError(f"model {text!r}: importing {module_name} raised {type(error).__name__}: {error}") from error
+        raise BadValueError(f"{what} {text!r}: importing {module_name} raised {type(error).__name__}: {error}") from error
     finally:
         if here in sys.path:
             sys.path.remove(here)
@@ -53,7 +55,5 @@ def find(text: str) -> Callable[..., Any]:
             raise unknown_name(f"function in {module_name}", name, known)
         found = getattr(found, part)
     if not callable(found):
-        raise BadValueError(
-            f"model {text!r} is a {type(found).__name__}; it must be a function or class that returns an nn.Module"
-        )
+        raise BadValueError(f"{what} {text!r} is a {type(found).__name__}; it must be a function or class that returns {returns}")
     return found  # type: ignore[no-any-return]

@@ -11,6 +11,12 @@ report: Callable[[Any, Any], None] | None = None
 # Writes a search's page, likewise.
 search_report: Callable[[Any, Any], None] | None = None
 
+# The same for an examination or a repair, which `slalom.doctor.hooks` hands on; here, since the doctor is loaded when first used.
+doctor_report: Callable[[Any, Any], None] | None = None
+
+# What is wrong with each lane of a result: lane number -> findings. Set to slalom.doctor's.
+findings: Callable[[Any], dict[int, list[Any]]] | None = None
+
 # Draw a record (of `slalom.landscape`): as a matplotlib figure, into a file, as PNG bytes. Set to slalom.figures'.
 plot: Callable[..., Any] | None = None
 save: Callable[..., Any] | None = None

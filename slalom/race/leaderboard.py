@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -165,6 +166,12 @@ class Leaderboard(Sequence[LeaderRow]):
 
     def __iter__(self) -> Iterator[LeaderRow]:
         return iter(self._rows)
+
+    def untested(self) -> Leaderboard:
+        """The same rows in the same order without test figures: of a race whose test part is still closed."""
+        made, nan = copy.copy(self), math.nan
+        made._rows = [replace(row, test_metric=nan, test_metric_sd=nan, test_loss=nan, test_loss_sd=nan) for row in self._rows]
+        return made
 
     def to_frame(self) -> pd.DataFrame:
         """The rows as a pandas frame."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,11 @@ class RaceResult:
             took = [self._seconds.get((heat.number, epoch + 1), np.nan) for epoch in range(self._plan.epochs)]
             rows += [np.cumsum(took)] * len(heat.results)
         return np.array(rows, dtype=np.float64).reshape(len(self.lanes), self._plan.epochs)
+
+    @cached_property
+    def findings(self) -> dict[int, list[Any]]:
+        """What is wrong with which lanes, as `slalom.doctor` reads it off their curves: lane number -> findings."""
+        return {} if hooks.findings is None else hooks.findings(self)
 
     def to_frame(self) -> pd.DataFrame:
         """A row a lane: rule, lr, seed, status, train_loss, val_loss, val_metric, test_metric and more."""

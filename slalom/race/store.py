@@ -104,20 +104,28 @@ class Store(RunDirectory):
 
     def read_heat(self, heat: int) -> HeatRecord | None:
         """A finished heat with its curves (weights stay on disk); None where it has not finished."""
+        if not (self.path / "heats" / f"{heat:03d}.json").exists():
+            return None
+        curves = self.read_curves(heat)
+        try:
+            body = json.loads(self._read_text(f"heats/{heat:03d}.json"))
+            results = [LaneResult(**{k: _number(k, v) for k, v in r.items()}) for r in body["results"]]
+            lanes = [PlannedLane(**p) for p in body["lanes"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"heat {heat} in {self.path} cannot be read: {error}") from error
+        stops = {i: (r.stopped_epoch, r.kept_epoch) for i, r in enumerate(results) if r.kept_epoch is not None}
+        return HeatRecord(heat, lanes, body["epoch"], curves, results, stops=stops)
+
+    def read_curves(self, heat: int) -> dict[str, Any]:
+        """The curves of a heat as they were last written, whether it has finished or not."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        if not (self.path / "heats" / f"{heat:03d}.json").exists():
-            return None
         try:
-            body = json.loads(self._read_text(f"heats/{heat:03d}.json"))
-            curves = load_file(self.path / "curves" / f"{heat:03d}.safetensors")
-            results = [LaneResult(**{k: _number(k, v) for k, v in r.items()}) for r in body["results"]]
-            lanes = [PlannedLane(**p) for p in body["lanes"]]
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise StoreError(f"heat {heat} in {self.path} cannot be read: {error}") from error
-        stops = {i: (r.stopped_epoch, r.kept_epoch) for i, r in enumerate(results) if r.kept_epoch is not None}
-        return HeatRecord(heat, lanes, body["epoch"], {k: curves[k] for k in CURVES}, results, stops=stops)
+            found = load_file(self.path / "curves" / f"{heat:03d}.safetensors")
+            return {k: found[k] for k in CURVES}
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise StoreError(f"the curves of heat {heat} in {self.path} cannot be read: {error}") from error
 
     def read_under_way(self, heat: int, plan: Plan) -> HeatRecord | None:
         """A heat that was stopped, from its checkpoint; None where there is none."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from slalom.figures.records import RaceFigure
 from slalom.report.payload import common, payload
 from slalom.report.shell import ENGINE, STYLES, asset, document, policy, write_text
 
-__all__ = ["SCRIPTS", "STYLES", "asset", "policy", "render", "render_playground", "write"]
+__all__ = ["SCRIPTS", "STYLES", "asset", "policy", "render", "render_live", "render_playground", "write"]
 
 _FIRST = (
     "uplot/uPlot.iife.min.js", "js/base.js", "js/numbers.js", "js/ticks.js", "js/decode.js", "js/palette.js", "js/theme.js",
@@ -27,6 +29,12 @@ PLAYGROUND = (*_FIRST, *_LAST)
 def render(figure: RaceFigure) -> str:
     """The page of a race: the same figure gives the same text, byte for byte."""
     return document("page.html", SCRIPTS, payload(figure), title=figure.title, verdict=figure.verdict)
+
+
+def render_live(figure: RaceFigure, progress: Mapping[str, Any]) -> str:
+    """The page of a race that runs: the same, with a stream of events from where it came (`slalom.report.serve`)."""
+    data = {**payload(figure), "live": dict(progress)}
+    return document("page.html", (*SCRIPTS, "js/live.js"), data, connect="'self'", title=figure.title, verdict=figure.verdict)
 
 
 def render_playground() -> str:

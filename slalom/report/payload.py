@@ -18,7 +18,12 @@ DIGITS = 6  # of every number in the tables; learning rates are matched by value
 
 
 def payload(figure: RaceFigure) -> dict[str, Any]:
-    """What the page is drawn from: names, tables, and the curves packed in 12 bits a point; NaN and infinity as None."""
+    """What a race's page is drawn from: the race, the playground, the activations."""
+    return {**race_payload(figure), **common(figure.rules)}
+
+
+def race_payload(figure: RaceFigure) -> dict[str, Any]:
+    """The race: names, tables, and the curves packed in 12 bits a point; NaN and infinity as None."""
     tables = {
         "title": figure.title, "verdict": figure.verdict, "when": figure.when, "model": figure.model,
         "metric": figure.metric, "higher": figure.higher_is_better, "epochs": figure.epochs, "seeds": figure.seeds,
@@ -31,7 +36,7 @@ def payload(figure: RaceFigure) -> dict[str, Any]:
         "range_test": figure.range_test and asdict(figure.range_test),
         "plan": figure.plan, "data": figure.data, "environment": figure.environment, "notes": figure.notes,
     }  # fmt: skip
-    return {**rounded(tables), "curves": _curves(figure.curves), **common(figure.rules)}
+    return {**rounded(tables), "curves": _curves(figure.curves)}
 
 
 def common(rules: Sequence[str] = ()) -> dict[str, Any]:

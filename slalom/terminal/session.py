@@ -15,6 +15,7 @@ from slalom.terminal.board import Board
 from slalom.terminal.lines import JsonView, PlainView, QuietView
 from slalom.terminal.live import LiveView
 from slalom.terminal.output import console, say
+from slalom.terminal.pages import OnEvent, served
 
 Mode = Literal["live", "plain", "json", "quiet"]
 View = LiveView | QuietView
@@ -42,22 +43,22 @@ def view_of(chosen: Mode, out: Console) -> View:
     return JsonView(say) if chosen == "json" else QuietView()
 
 
-def race(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path | None) -> int:
-    """Start the race that the options describe, or go on with the one in `resume`; the exit code."""
+def race(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path | None, *, live: bool = False) -> int:
+    """Start the race that the options describe, or go on with the one in `resume`; the exit code. `live`: serve its page too."""
     from slalom.race import api
 
     if resume is not None:
-        return watch(lambda view: api.resume(resume, on_event=view), chosen, report, resumed=True)
+        return watch(lambda view: api.resume(resume, on_event=view), chosen, report, resumed=True, live=live)
     if isinstance(given.get("lrs"), dict):  # named as typed; the race knows a rule by its label
         from slalom.race.entrants import entrant
 
         given = {**given, "lrs": {entrant(name).label: lrs for name, lrs in given["lrs"].items()}}
     if given.get("compare") is not None and "data" not in given:
-        return _every_task(given, chosen, report)
-    return _one(given, chosen, report)
+        return _every_task(given, chosen, report, live)
+    return _one(given, chosen, report, live)
 
 
-def _every_task(given: dict[str, Any], chosen: Mode, report: Path | None) -> int:
+def _every_task(given: dict[str, Any], chosen: Mode, report: Path | None, live: bool) -> int:
     """A comparison for which no data are named, on each task that it is made for; the worst exit code."""
     from slalom.core.errors import BadValueError
     from slalom.race.compare.kits import kit_of
@@ -72,28 +73,37 @@ def _every_task(given: dict[str, Any], chosen: Mode, report: Path | None) -> int
         own = {**given, "data": task}
         if len(tasks) > 1 and "directory" in given:
             own["directory"] = Path(given["directory"]) / task
-        codes.append(_one(own, chosen, report))
+        codes.append(_one(own, chosen, report, live))
     return max(codes)
 
 
-def _one(given: dict[str, Any], chosen: Mode, report: Path | None) -> int:
+def _one(given: dict[str, Any], chosen: Mode, report: Path | None, live: bool) -> int:
     from slalom.race import api
 
     if "directory" in given:
-        return watch(lambda view: api.race(**given, on_event=view), chosen, report)
+        return watch(lambda view: api.race(**given, on_event=view), chosen, report, live=live)
     where = places.fresh(given.get("data", "digits"))
     try:
-        return watch(lambda view: api.race(**given, directory=where, on_event=view), chosen, report)
+        return watch(lambda view: api.race(**given, directory=where, on_event=view), chosen, report, live=live)
     finally:  # mistyped options leave nothing behind
         places.drop_if_empty(where)
 
 
-def watch(start: Callable[[View], Any], chosen: Mode, report: Path | None = None, *, resumed: bool = False) -> int:
+def watch(
+    start: Callable[[OnEvent], Any], chosen: Mode, report: Path | None = None, *, resumed: bool = False, live: bool = False
+) -> int:
     """Run `start(on_event)`, show it, make the page (at `report`, else in the run directory), and return the exit code.
+
+    `live`: serve the page while it runs; at a terminal, on while a page is open.
 
     When it is stopped or fails on the way, what is kept and how to go on is said on stderr; errors go on to the caller.
     A new run that fails before the end of its first epoch leaves no directory behind.
     """
+    with served(live, linger=chosen == "live") as heard:
+        return _watch(lambda view: start(heard(view)), chosen, report, resumed)
+
+
+def _watch(start: Callable[[View], Any], chosen: Mode, report: Path | None, resumed: bool) -> int:
     out = console()
     view = view_of(chosen, out)
     try:
@@ -157,6 +167,8 @@ def show(result: Any, out: Console, *, seconds: float | None = None, notes: bool
             out.print(Text(line, "dim"))
     for line in standings.fallen(result):
         out.print(Text(line, "red"))
+    for line in standings.found(result, rows):
+        out.print(Text(line, "yellow"))
     for note in result.notes if notes else []:
         out.print(Text(f"note: {note}", "yellow"))
     out.print()

@@ -130,6 +130,22 @@ def legend(rows: Iterable[LeaderRow]) -> list[str]:
     return lines
 
 
+def found(result: Any, rows: Iterable[LeaderRow]) -> list[str]:
+    """A line for each rule whose lanes at its best rate show something wrong: what, in how many of them, and the remedy."""
+    told = result.findings
+    lines = []
+    for row in rows:
+        lanes = [lane for lane in result.lanes if lane.rule == row.rule and lane.lr == row.lr and lane.status == "finished"]
+        seen: dict[str, list[Any]] = {}
+        for lane in lanes:
+            for finding in told.get(lane.lane, ()):
+                seen.setdefault(finding.label, []).append(finding)
+        for label, own in seen.items():
+            share = f" in {len(own)} of {len(lanes)} seeds" if len(lanes) > 1 else ""
+            lines.append(f"{row.rule} at {marks.rate(row.lr)}: {label.replace('_', ' ')}{share}; {own[0].remedy}")
+    return lines
+
+
 def fallen(result: Any) -> list[str]:
     """A line for each rule all of whose lanes retired: where the first one fell, and why."""
     lines = []

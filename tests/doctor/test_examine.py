@@ -137,3 +137,32 @@ def test_a_model_that_raises_is_a_clear_error():
 def test_a_bad_budget_is_named():
     with pytest.raises(BadValueError, match="budget must be a number >= 0"):
         examined(budget=-1)
+
+
+def test_an_optimizer_of_another_model_is_never_stepped():
+    model = net()
+    for p in model.parameters():
+        p.grad = torch.ones_like(p)
+    before = copy.deepcopy(model.state_dict())
+    e = examined(model=model, optimizer=lambda m: torch.optim.SGD(model.parameters(), lr=1.0), epochs=2)
+    assert e.labels == ["params_not_training"]
+    assert e.first_step == 0
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert all(bool((p.grad == 1).all()) for p in model.parameters())
+
+
+def test_models_that_give_dicts_and_change_their_input_in_place():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x):
+            x -= 0.1
+            return {"logits": self.net(x), "aux": (x,)}
+
+    x, y = ring()
+    kept = x.clone()
+    e = slalom.examine(Odd(), lambda o, t: F.cross_entropy(o["logits"], t), adam(0.01), train=(x, y), batch_size=16, epochs=20)
+    assert e.healthy
+    assert torch.equal(x, kept)

@@ -17,6 +17,7 @@ from slalom.report.page import asset
 from slalom.report.shell import ENGINE
 
 STEPS = 200
+CLASSIC = {"adadelta": {"rho": 0.95}, "rmsprop": {"alpha": 0.9}}
 TURNED = ("saddle", "beale", "long_valley", "quadratic")
 RUN = """
 const slalom = {};
@@ -50,7 +51,7 @@ def walk(on: Surface, rule: str, lr: float, batches: np.ndarray[Any, Any] | None
     Three walkers: one from the start, two from a few last digits beside it, which tell how long the path is determined at all
     (where a slope is nought but for rounding, a rule that divides by its size follows the rounding).
     """
-    settings = REGISTRY[rule](lr=lr)
+    settings = REGISTRY[rule](lr=lr, **CLASSIC.get(rule, {}))
     first: dict[str, Any] = dict.fromkeys(settings.rule.states)
     for name, state in settings.states.items():
         fill = settings.values[state.fill] if isinstance(state.fill, str) else state.fill

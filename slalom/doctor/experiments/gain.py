@@ -9,6 +9,11 @@ from slalom.doctor.case import Case, Trial
 from slalom.doctor.curve import Figure
 
 NEED = 0.12  # of the way from a constant prediction to no loss at all: less is no fault worth an alarm
+MUCH = 0.2  # the same for what nearly every run gains a little from: a higher rate, more units, more steps
+CLEAR, RIGHT = (
+    0.3,
+    0.02,
+)  # a skill won beyond doubt; a smaller one must show in the share of right classes, where there are classes
 SHRINK = 0.7  # what is still lost must shrink to this share
 HELD = 0.4  # of NEED that validation rows must confirm
 AHEAD = 0.1  # a branch leads from the look at which its skill is this much higher
@@ -16,7 +21,8 @@ AHEAD = 0.1  # a branch leads from the look at which its skill is this much high
 
 @dataclass(frozen=True)
 class Gain:
-    """`train`, `val`: skill won (`val` NaN without validation rows); `left`: what is still lost, as a share of what was;
+    """`train`, `val`: skill won (`val` NaN without validation rows); `right`: accuracy won, on validation rows if there are any
+    (NaN where targets are not classes); `left`: what is still lost, as a share of what was;
     `step`: from
     which the branch was ahead.
     """
@@ -25,16 +31,18 @@ class Gain:
     train: float
     val: float
     left: float
+    right: float
     step: int
 
     @property
     def total(self) -> float:
         return self.train if math.isnan(self.val) else 0.5 * (self.train + self.val)
 
-    @property
-    def helps(self) -> bool:
-        held = math.isnan(self.val) or self.val >= HELD * NEED
-        return self.train >= NEED and self.left <= SHRINK and held
+    def helps(self, need: float = NEED) -> bool:
+        """Whether so much is won that its absence was a fault."""
+        held = math.isnan(self.val) or self.val >= HELD * need
+        shown = math.isnan(self.right) or self.train >= CLEAR or self.right >= RIGHT
+        return self.train >= need and self.left <= SHRINK and held and shown
 
     def figures(self) -> tuple[Figure, ...]:
         """The evidence, in words."""
@@ -50,7 +58,13 @@ def gain(case: Case, trial: Trial) -> Gain:
     train, val = case.reached
     won_val = _confirmed(case, trial, val)
     left = (1 - trial.train) / max(1 - train, 1e-9)
-    return Gain(trial, trial.train - train, won_val, left, _ahead(case, trial))
+    return Gain(trial, trial.train - train, won_val, left, _right(case, trial), _ahead(case, trial))
+
+
+def _right(case: Case, trial: Trial) -> float:
+    mine, other = case.run.end, trial.run.end
+    by_val = other.val_right - mine.val_right
+    return other.train_right - mine.train_right if math.isnan(by_val) else by_val
 
 
 def _confirmed(case: Case, trial: Trial, val: float) -> float:

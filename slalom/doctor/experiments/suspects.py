@@ -8,7 +8,7 @@ from typing import Any
 
 from slalom.doctor.case import Case, Trial
 from slalom.doctor.curve import Figure
-from slalom.doctor.experiments.gain import Gain, gain
+from slalom.doctor.experiments.gain import NEED, Gain, gain
 
 Trials = Callable[[Case], list[Trial]]
 
@@ -18,7 +18,8 @@ class Suspect:
     """`label`: of the finding, should its trials win. `evidence`: what raised the suspicion. `weight`: how far it goes before
     others that win as much: causes that lie in the data or the model's structure mend themselves at no learning rate,
     while a rate
-    may make up for part of them. `step`: at which the suspicion stood; None for the step at which its branch led.
+    may make up for part of them. `step`: at which the suspicion stood; None for the step at which its branch led. `need`: the
+    skill that a trial must win.
     """
 
     label: str
@@ -26,6 +27,7 @@ class Suspect:
     trials: Trials
     weight: float = 1.0
     step: int | None = None
+    need: float = NEED
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -44,7 +46,7 @@ def tested(case: Case, suspects: Sequence[Suspect]) -> list[Tested]:
     found = []
     for suspect in suspects:
         gains = [gain(case, trial) for trial in suspect.trials(case)]
-        helping = [g for g in gains if g.helps]
+        helping = [g for g in gains if g.helps(suspect.need)]
         if helping:
             found.append(Tested(suspect, max(helping, key=lambda g: g.total)))
     return sorted(found, key=lambda t: -t.rank)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slalom.doctor.case import Case
 from slalom.doctor.curve import Figure
+from slalom.doctor.experiments.gain import MUCH
 from slalom.doctor.experiments.suspects import Suspect
 
 AFFINE = 1e-3
@@ -44,4 +45,8 @@ def small(case: Case) -> list[Suspect]:
     if not least:
         return []
     figure = Figure("units", -float(least), -64.0, "(minus the) units of the narrowest hidden layer")
-    return [Suspect("model_too_small", (figure,), lambda k: k.fixed("model_too_small"), NARROW if least <= NARROWEST else 0.7)]
+    return [
+        Suspect(
+            "model_too_small", (figure,), lambda k: k.fixed("model_too_small"), NARROW if least <= NARROWEST else 0.7, need=MUCH
+        )
+    ]

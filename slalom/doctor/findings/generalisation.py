@@ -14,9 +14,13 @@ from slalom.doctor.finding import Finding, finding
 
 RISE, MILD_RISE, GAP = 0.15, 0.04, 0.3  # skill lost since the best look; the same where the parts are this far apart
 NOISES = 3.0
-APART, ERRORS = 0.15, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
+APART, ERRORS = 0.2, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
 BEHIND = 0.15  # skill that validation rows lack, from which it is asked why
 LEARNT = 0.1
+BY_HEART, GAP_BY_HEART, APART_BY_HEART = 0.97, 0.2, 0.1  # training skill; what validation rows lack, in skill and accuracy
+STALE = 0.6  # of the run: the best look came before
+WRONG = 0.08  # accuracy that validation rows must lack: a loss that rises by overconfidence alone does no harm
+WIDE = 0.4  # skill between the parts from which a third of it will do
 
 
 def overfitted(case: Case) -> list[Finding]:
@@ -30,15 +34,21 @@ def overfitted(case: Case) -> list[Finding]:
         return []
     smooth = np.array([np.median(val[max(0, k - 1) : k + 2]) for k in range(len(val))])
     best = int(np.argmax(smooth))
-    fallen = float(smooth[best] - np.median(val[-3:]))
+    fallen = float(smooth[best] - smooth[-max(3, len(val) // 4) :].max())  # a curve that swings comes back to its best
     gap = case.reached[0] - case.reached[1]
     train = run.train()
+    end = run.end
+    apart = end.train_right - end.val_right
     still = train[best] - np.median(train[-3:])
     if smooth[best] < LEARNT and fallen < RISE:
         return []
     shaky = NOISES * noise(val[best:]) if len(val) - best > 3 else 0.0
-    clear = fallen > shaky and still > 0 and case.reached[0] > LEARNT
-    if not clear or not (fallen >= RISE or (fallen >= MILD_RISE and gap >= GAP)):
+    clear = (
+        fallen > shaky and still > 0 and case.reached[0] > LEARNT and not apart < (WRONG if gap < WIDE else WRONG / 3)
+    )  # NaN: no classes
+    if not (clear and (fallen >= RISE or (fallen >= MILD_RISE and gap >= GAP))) and not _by_heart(
+        case, best / len(val), apart, gap
+    ):
         return []
     figures = (
         Figure(
@@ -49,8 +59,15 @@ def overfitted(case: Case) -> list[Finding]:
         ),
         Figure("gap", gap, GAP, "training skill above the validation skill"),
     )
-    after = next((k for k in range(best, len(smooth)) if smooth[best] - smooth[k] >= MILD_RISE), len(smooth) - 1)
+    after = next((k for k in range(best, len(smooth)) if smooth[best] - smooth[k] >= MILD_RISE), min(best + 3, len(smooth) - 1))
     return [finding("overfitting", figures, 0.85, run.looks[after].step, best=run.looks[best].step)]
+
+
+def _by_heart(case: Case, best: float, apart: float, gap: float) -> bool:
+    """Every training row is read, many others are not, and no later epoch has read them better."""
+    if case.reached[0] < BY_HEART or best > STALE or gap < GAP_BY_HEART:
+        return False
+    return apart >= APART_BY_HEART or (math.isnan(apart) and gap >= 2 * GAP_BY_HEART)
 
 
 def told_apart(case: Case) -> list[Finding]:

@@ -17,6 +17,7 @@ FROM, FACTOR = 0.75, 0.1  # of the run, from which the branch goes on at this sh
 LEFT, LEFT_VAL = 0.75, 0.9  # shares of the loss that are left by it
 WON, WON_VAL = 0.02, 0.01  # skill won by it
 FALLING = 0.75  # the level of the last fifth over that before: lower, and the run is still falling by itself
+GOOD = 0.94  # skill from which a late rate is no harm worth an alarm
 STILL_HIGH = 0.3  # of the peak rate, at the end
 
 
@@ -35,7 +36,7 @@ def dropped(setup: Setup) -> Change | None:
 def look(case: Case) -> list[Finding]:
     """Told where the run is flat by now, and the branch lowers both losses well."""
     run = case.run
-    if run.broke is not None or case.reached[0] <= 0 or (run.rates and run.rates[-1] < STILL_HIGH * max(run.rates)):
+    if run.broke is not None or not 0 < case.reached[0] < GOOD or (run.rates and run.rates[-1] < STILL_HIGH * max(run.rates)):
         return []
     seen = run.train()
     if len(seen) < 12 or flat(seen) < FALLING:

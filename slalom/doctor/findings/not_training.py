@@ -17,9 +17,18 @@ def left_out(case: Case) -> list[str]:
     return [n for n, p in model.named_parameters() if p.requires_grad and id(p) not in own]
 
 
+def nothing_trains(case: Case) -> bool:
+    """Whether the optimizer has none of the model's parameters."""
+    trainable = [n for n, p in case.setup.model.named_parameters() if p.requires_grad]
+    return len(left_out(case)) == len(trainable)
+
+
 def look(case: Case) -> list[Finding]:
     """What the optimizer misses, before the first step."""
     missed = left_out(case)
+    if not any(p.requires_grad for p in case.setup.model.parameters()):
+        figure = Figure("frozen", 1.0, 1.0, "share of parameters that require no gradient")
+        return [finding("params_not_training", (figure,), 0.97, 0, names=[n for n, _ in case.setup.model.named_parameters()])]
     if not missed:
         return []
     some = ", ".join(missed[:4]) + (", ..." if len(missed) > 4 else "")

@@ -9,7 +9,9 @@ from torch import nn
 
 from slalom.doctor.case import Case, Trial
 from slalom.doctor.curve import Figure
+from slalom.doctor.experiments.gain import MUCH
 from slalom.doctor.experiments.suspects import Suspect
+from slalom.doctor.fixes.batch import GROUP_NORM
 from slalom.doctor.fixes.learning_rate import times
 
 COOLED, EARLY = 0.03, 0.6  # of the peak rate; of the epochs
@@ -37,14 +39,14 @@ def away(case: Case) -> bool:
     if len(losses) < 8:
         return False
     quarters = [float(np.median(part)) for part in np.array_split(losses, 4)]
-    return quarters[3] > AWAY * max(abs(losses[0]), case.skills[0].constant) and quarters[3] > GROWING * quarters[1]
+    return bool(quarters[3] > AWAY * max(abs(losses[0]), case.skills[0].constant) and quarters[3] > GROWING * quarters[1])
 
 
 def higher(case: Case) -> list[Suspect]:
     """A rate that may be raised: where the loss neither leaves nor jumps."""
     if away(case) or case.reached[0] < -0.5:
         return []
-    return [Suspect("lr_too_low", _pace(case), _raised)]
+    return [Suspect("lr_too_low", _pace(case), _raised, need=MUCH)]
 
 
 def _raised(case: Case) -> list[Trial]:
@@ -149,7 +151,12 @@ def small_batch(case: Case) -> list[Suspect]:
         "(minus the) rows of a batch" + (", which batch normalisation averages over" if norm else ""),
     )
     weight = 1.1 if size <= TINY or norm else 0.85
-    return [Suspect("batch_too_small", (figure,), lambda k: k.fixed("batch_too_small", 3), weight, 0 if norm else None)]
+    return [Suspect("batch_too_small", (figure,), lambda k: _batched(k, norm), weight, 0 if norm else None)]
+
+
+def _batched(case: Case, norm: bool) -> list[Trial]:
+    alone = case.trial(GROUP_NORM) if norm else None  # as many steps as before, which larger batches do not have
+    return [*case.fixed("batch_too_small", 3), *([alone] if alone is not None else [])]
 
 
 def large_batch(case: Case) -> list[Suspect]:
@@ -158,4 +165,4 @@ def large_batch(case: Case) -> list[Suspect]:
     if share < WHOLE or case.setup.rows < 32:
         return []
     figure = Figure("share", share, WHOLE, f"share of the rows in one batch ({case.setup.steps} steps in all)")
-    return [Suspect("batch_too_large", (figure,), lambda k: k.fixed("batch_too_large"), 0.8 if _slow(case) else 1.1)]
+    return [Suspect("batch_too_large", (figure,), lambda k: k.fixed("batch_too_large"), 0.8 if _slow(case) else 1.1, need=MUCH)]

@@ -79,7 +79,7 @@ def _dead(s: Signals) -> Figure | None:
 def _named(case: Case, s: Signals, odd: list[Start]) -> tuple[str, tuple[Figure, ...]]:
     """Vanishing or exploding by depth or time, and by what figure; "" for neither."""
     recurrent = [w for w in odd if "weight_hh" in w.name]
-    if recurrent and recurrent[0].ratio > WILD:
+    if recurrent and len(recurrent) == len(odd) and recurrent[0].ratio > WILD:  # all of them wild: a bad start as such
         return "exploding_gradient", (_figure("recurrent", recurrent[0].ratio, WILD, "recurrent weights over a fresh draw's"),)
     if s.time and s.over_time < VANISH:
         return "vanishing_gradient", (_figure("time", s.over_time, VANISH, "gradient at the first time step over the last's"),)

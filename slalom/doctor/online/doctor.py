@@ -34,9 +34,9 @@ class Doctor:
     first. `share`: of the time that looks may take; by default 1 %, 5 % where steps take less than 2 ms.
 
     Between looks there is no hook and no work but to note the loss. A look hooks the model's forward and the optimizer's step
-    for one step; it reads gradients before the optimizer does, so unscaled by AMP and summed by accumulation. Nothing of the
-    model, the optimizer or the random state is changed, and nothing is raised but `BadValueError` here, for what is no model
-    or no optimizer. What needs data or experiments (labels, capacity, the best rate) is `slalom.examine`'s.
+    for one step; it reads the gradients that the optimizer has used, so unscaled by AMP and summed by accumulation. Nothing
+    of the model, the optimizer or the random state is changed, and nothing is raised but `BadValueError` here, for what is no
+    model or no optimizer. What needs data or experiments (labels, capacity, the best rate) is `slalom.examine`'s.
 
     >>> x, y = torch.randn(64, 3), torch.randn(64, 1)
     >>> net = nn.Linear(3, 1)
@@ -98,6 +98,11 @@ class Doctor:
     def labels(self) -> list[str]:
         """The labels of the findings."""
         return [f.label for f in self.findings]
+
+    @property
+    def told(self) -> frozenset[str]:
+        """The labels that have been logged so far; asking costs nothing."""
+        return frozenset(self._findings)
 
     @property
     def overhead(self) -> float:

@@ -28,9 +28,9 @@ def expect(before: float, cost: float) -> float:
 class Watch:
     """Looks at single steps of a model's training: `arm` before a step, `take` after it.
 
-    In between, a hook before the model's forward sees its input and a hook before each optimizer's step sees the gradients:
-    there they are unscaled (AMP), clipped and whole (accumulation). Both are gone after `disarm`; in a compiled graph they do
-    nothing.
+    In between, a hook before the model's forward sees its input and a hook after each optimizer's step sees the gradients:
+    there they are unscaled (AMP), clipped and whole (accumulation), also where a closure has made them in the step. Both are
+    gone after `disarm`; in a compiled graph they do nothing.
     """
 
     def __init__(self, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer], ledger: Ledger) -> None:
@@ -43,7 +43,7 @@ class Watch:
         self._gradients: Any = None
         self._silent: dict[str, Any] = {}
         self._waited = 0
-        self._hookable = all(hasattr(o, "register_step_pre_hook") for o in self.optimizers)
+        self._hookable = all(hasattr(o, "register_step_post_hook") for o in self.optimizers)
         self.cost = 0.0  # seconds of the look that goes on, or of the last one
         self.expected = 0.0  # seconds of the next one: what others on the machine took from a single look counts little
 
@@ -56,7 +56,7 @@ class Watch:
         if len(self.record.inputs) < INPUT_LOOKS:
             self._handles.append(self.model.register_forward_pre_hook(self._before_forward, with_kwargs=True))
         if self._hookable:
-            self._handles += [o.register_step_pre_hook(self._before_step) for o in self.optimizers]
+            self._handles += [o.register_step_post_hook(self._after_step) for o in self.optimizers]
         self.cost += self.ledger.spend(begin)
 
     def disarm(self) -> None:
@@ -115,7 +115,7 @@ class Watch:
         if seen is not None:
             self.record.inputs.append(seen)
 
-    def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+    def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling():
             return
         self._guarded(self._read)

@@ -88,6 +88,9 @@ class Signals:
         return max((op.dead for op in self.ops if op.name in RELUS), default=0.0)
 
 
+NOTHING = Signals((), (), "", (), (), math.nan)  # of a model that cannot be looked into
+
+
 @dataclass
 class _Seen:
     squares: float = 0.0
@@ -165,7 +168,7 @@ def signals(model: nn.Module, loss_fn: LossFn, x: Tensor, y: Tensor, *, training
             fed = x.detach().clone().requires_grad_() if x.is_floating_point() else x
             watch.kept.append(fed)
             with watch:
-                outputs = model(fed)
+                outputs = model(fed * 1 if fed.is_floating_point() else fed)  # a model may change its input in place
             profile = [t for t in (fed, *inputs.values()) if t.requires_grad and t.dim() == 3]
             loss = loss_fn(outputs, y)
             times: dict[int, Tensor] = {}

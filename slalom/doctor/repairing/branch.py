@@ -19,7 +19,8 @@ from slalom.doctor.setup import Pair, Setup
 
 PATIENCE = 0.2  # of the epochs without a better validation loss: training with early stopping ends
 LEAST_PATIENCE = 3
-LOOKS, FULL_LOOKS = 40, 10  # looks of a run at its validation rows, and at training rows as well, at most
+NEAR = 0.05  # of the lowest loss: epochs so near to it are told apart by the share of right answers
+LOOKS, FULL_LOOKS = 25, 8  # looks of a run at its validation rows, and at training rows as well, at most
 
 
 @dataclass
@@ -54,6 +55,7 @@ class Branch:
         self.curve = Curve()
         self.best, self.best_epoch = math.inf, 0
         self.ended = self.reused = False
+        self._right = math.nan
         self._best_state: dict[str, Any] | None = None
         self._epoch = 0
         self._feed: Iterator[Pair] = iter(())
@@ -135,12 +137,22 @@ class Branch:
         train, val = self.look(self._epoch % max(1, epochs // FULL_LOOKS) == 0 or self._epoch == epochs)
         told = train if math.isnan(val) else val
         self._scheduled(told)
-        if told < self.best:
-            self.best, self.best_epoch = told, self._epoch
+        right = self.yardstick.right(self.model, self.rows[0] if self.rows[1] is None else self.rows[1])
+        if self._better(told, right):
+            self.best, self.best_epoch, self._right = told, self._epoch, right
             self._best_state = copy.deepcopy(self.model.state_dict())
         patience = max(LEAST_PATIENCE, round(PATIENCE * self.setup.epochs))
         if self.change.keep_best and self._epoch - self.best_epoch >= patience:
             self.ended = True
+
+    def _better(self, told: float, right: float) -> bool:
+        """By the loss; among losses that are nearly the same, by the share of right answers, where there is one."""
+        if not math.isfinite(told) or not math.isfinite(self.best):
+            return told < self.best
+        near = NEAR * abs(self.best)
+        if abs(told - self.best) > near or math.isnan(right) or right == self._right:
+            return told < self.best
+        return right > self._right
 
     def _scheduled(self, told: float) -> None:
         if isinstance(self.schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):

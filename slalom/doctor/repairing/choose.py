@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from slalom.doctor.repairing.branch import Branch
 
-LEAST_STEPS = 5  # of a rung: fewer say nothing
+LEAST_STEPS, FEWEST = 5, 2  # of a rung: what it should have, and must have to say anything
 CLOSE = 0.02  # of the best score: as good, and then the fix that comes first is taken
 
 
@@ -16,17 +16,20 @@ def halved(branches: Sequence[Branch], budget: float) -> list[Branch]:
 
     `budget`: what all branches together may take, in runs of the set-up. Each rung gets the same part of it, shared by those
     still in; progress is counted as a share of a branch's own run, so that batch sizes can be compared. Branches are given in
-    the order of what is thought most likely, which decides between those that are as good.
+    the order of what is thought most likely, which decides between those that are as good; where a run is so
+    short that not all can be tried, the last ones are not.
     """
-    alive: list[Branch] = list(branches)
-    dropped: list[Branch] = []
+    affordable = budget * min((b.setup.steps for b in branches), default=0)
+    count = max(2, int(affordable / (2 * FEWEST)))  # all rungs together train twice as many branches as the first
+    alive, dropped = list(branches[:count]), list(branches[count:])
+    least = max(FEWEST, min(LEAST_STEPS, int(affordable / (2 * max(1, len(alive))))))
     rungs = max(1, math.ceil(math.log2(max(2, len(alive)))))
     reached = 0.0
     while len(alive) > 1:
         reached += budget / (rungs * len(alive))
         for branch in alive:
             total = branch.setup.steps
-            branch.advance(min(total, max(branch.step + LEAST_STEPS, round(reached * total))))
+            branch.advance(min(total, max(branch.step + least, round(reached * total))))
         ranked = _ranked(alive)
         keep = max(1, len(ranked) // 2)
         alive, dropped = ranked[:keep], ranked[keep:] + dropped

@@ -10,19 +10,21 @@ from typing import Any
 
 from torch import nn
 
+from slalom.core.errors import SlalomError
+from slalom.doctor import hooks
 from slalom.doctor.curve.record import plain
 
 
 @dataclass(frozen=True)
 class Applied:
-    """A fix that was made: the label that it answers, what was done in words, and as code."""
+    """A fix that was made: the label that it answers ("" for none), what was done in words, and as code."""
 
     label: str
     words: str
     code: str
 
     def __str__(self) -> str:
-        return f"{self.label}: {self.words}"
+        return f"{self.label}: {self.words}" if self.label else self.words
 
 
 @dataclass
@@ -34,7 +36,8 @@ class Repair:
     what was done; empty where the original is handed back, since nothing was wrong or nothing helped. `curves`: `{"before":
     ..., "after": ...}`, each `{"step", "train", "val"}`. `tried`: every fix that ran, with the loss that it had reached and
     the step. `cost`: training steps of the repair, trials among them, as a share of one run. `notes`: what else there is to
-    know. `examination`: the repaired set-up examined, when first asked for (it trains it once more).
+    know. `found`: the original's examination; `examination`: the repaired set-up's, made when first asked for (it trains it
+    once more).
     """
 
     model: nn.Module
@@ -45,6 +48,7 @@ class Repair:
     tried: list[dict[str, Any]] = field(default_factory=list)
     cost: float = 0.0
     notes: tuple[str, ...] = ()
+    found: Any = field(default=None, repr=False)
     examine: Callable[[], Any] | None = field(default=None, repr=False)
 
     @property
@@ -56,6 +60,12 @@ class Repair:
     def examination(self) -> Any:
         """The repaired run, examined; the original's examination where nothing was changed."""
         return None if self.examine is None else self.examine()
+
+    def report(self, path: Any) -> None:
+        """Writes the page: one self-contained HTML file."""
+        if hooks.report is None:
+            raise SlalomError("the page is written by slalom.report; import slalom first")
+        hooks.report(self, path)
 
     def __str__(self) -> str:
         if not self.applied:

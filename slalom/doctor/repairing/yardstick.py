@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from slalom.doctor.fixes import loss_kind as kinds
 from slalom.doctor.fixes.classes import class_numbers
 from slalom.doctor.fixes.rows import finite_rows
-from slalom.doctor.run.skill import outputs_of, sample
+from slalom.doctor.run.skill import outputs_of, right, sample
 from slalom.doctor.setup import Pair, Setup
 
 
@@ -48,6 +48,19 @@ class Yardstick:
             except (RuntimeError, ValueError, IndexError, TypeError):
                 return math.inf
         return value if math.isfinite(value) else math.inf
+
+    def right(self, model: nn.Module, pair: Pair) -> float:
+        """The share of right classes, over the classes alike where they are so measured; NaN where targets are no classes."""
+        good = finite_rows(*pair)
+        x, y = sample((pair[0][good], pair[1][good]))
+        if y.is_floating_point() or not len(y):
+            return math.nan
+        with torch.no_grad():
+            outputs = outputs_of(model, x)
+        if not self.by_class or not isinstance(outputs, Tensor):
+            return right(outputs, y)
+        shares = [right(outputs[y == c], y[y == c]) for c in torch.bincount(y).nonzero().flatten()]
+        return sum(shares) / len(shares)
 
     def _loss(self, outputs: Any, y: Tensor) -> float:
         if not self.by_class:

@@ -22,7 +22,7 @@ def outputs_of(model: nn.Module, x: Tensor) -> Any:
     model.eval()
     try:
         with torch.no_grad():
-            parts = [model(part) for part in torch.split(x, CHUNK)]
+            parts = [model(part.clone()) for part in torch.split(x, CHUNK)]  # a model may change its input in place
     finally:
         for module, training in was:
             module.training = training

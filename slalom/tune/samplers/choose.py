@@ -76,16 +76,9 @@ def _product(sizes: list[int | None]) -> int:
 
 
 def sampler_of(
-    method: str,
-    space: Space,
-    seed: int,
-    *,
-    trials: int,
-    batch: int,
-    points: int | None,
-    storage: str | None,
+    method: str, space: Space, seed: int, *, trials: int, batch: int, points: int | None, storage: str | None,
     study_name: str = "slalom",
-) -> Sampler:
+) -> Sampler:  # fmt: skip
     """The sampler of a method; `trials`: how many it is laid out for. `points`: of a grid, a number."""
     if storage is not None and method not in OPTUNA:
         raise BadValueError(f"storage is for a study of Optuna's: method must be one of {', '.join(OPTUNA)}, got {method!r}")

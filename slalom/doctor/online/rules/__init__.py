@@ -9,10 +9,10 @@ import numpy.ma  # noqa: F401 - the first np.median imports it: here, and not in
 from slalom.doctor.finding import Finding
 from slalom.doctor.online.record import Watched
 from slalom.doctor.online.rules import data, layers
-from slalom.doctor.online.rules.curve import Curves, overfits
+from slalom.doctor.online.rules.curve import Curves, overfitting
 
 STATIC = (data.nonfinite, data.unnormalised, layers.missed, layers.dead)
-DYNAMIC = (layers.unmoved, layers.by_depth, layers.steps_too_large, layers.steps_too_small, overfits)
+DYNAMIC = (layers.unmoved, layers.by_depth, layers.steps_too_large, layers.steps_too_small, overfitting)
 
 
 class Judge:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from slalom.doctor.curve import thresholds as curve
@@ -53,9 +55,18 @@ def _clear(seen: Verdict) -> bool:
     return figure.value >= FAR * figure.threshold or figure.name == "rise"
 
 
-def overfits(record: Watched) -> Finding | None:
-    """The validation loss is up from its lowest, beyond its noise, while the training loss goes on falling."""
-    told = [(step, train, val) for step, train, val in record.epochs if np.isfinite(val)]
+def overfitting(record: Watched) -> Finding | None:
+    """As `overfits` has it."""
+    told = [epoch for epoch in record.epochs if np.isfinite(epoch[2])]
+    rises = overfits(told)
+    return None if rises is None else finding("overfitting", [rises], 0.75, told[-1][0])
+
+
+def overfits(told: Sequence[tuple[int, float, float]]) -> Figure | None:
+    """The validation loss is up from its lowest, beyond its noise, while the training loss goes on falling.
+
+    `told`: (step, mean training loss, validation loss) of each epoch.
+    """
     if len(told) < bound.EPOCHS:
         return None
     val, train = np.array([t[2] for t in told]), np.array([t[1] for t in told])
@@ -65,8 +76,6 @@ def overfits(record: Watched) -> Finding | None:
         return None
     climb, fall = float(np.median(val[-2:]) - smooth[k]), float(max(val[0], smooth[0]) - smooth[k])
     most = max(curve.OVERFIT * max(fall, 0.05 * abs(val[0])), 1.5 * curve.NOISES * noise(val))
-    figures = [Figure("climb", climb, most, f"rise of the validation loss since its lowest, at epoch {k + 1}")]
+    figure = Figure("climb", climb, most, f"rise of the validation loss since its lowest, at epoch {k + 1}")
     falls = np.isnan(train).any() or train[-1] < train[k]
-    if not figures[0].crossed or climb <= 0 or not falls:
-        return None
-    return finding("overfitting", figures, 0.75, told[-1][0])
+    return figure if figure.crossed and climb > 0 and falls else None

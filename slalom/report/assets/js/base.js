@@ -4,8 +4,46 @@ const slalom = { data: JSON.parse(document.getElementById("slalom-data").textCon
 {
   // How the parts of the page tell each other that something has changed.
   const listeners = {};
-  slalom.on = (event, listener) => (listeners[event] ||= []).push(listener);
-  slalom.emit = (event) => (listeners[event] || []).forEach((listener) => listener());
+  let recorder = null;
+  slalom.on = (event, listener) => {
+    (listeners[event] ||= []).push(listener);
+    recorder?.push([event, listener]);
+  };
+  slalom.emit = (event) => [...(listeners[event] || [])].forEach((listener) => listener());
+
+  // Fills a part of the page now, and again whenever the data has changed; what it listened to before is let go.
+  slalom.fill = (mount, make) => {
+    let mine = [];
+    const again = () => {
+      for (const [event, listener] of mine) listeners[event].splice(listeners[event].indexOf(listener), 1);
+      mine = recorder = [];
+      mount.replaceChildren();
+      make(mount);
+      recorder = null;
+    };
+    again();
+    slalom.on("data", again);
+  };
+
+  // New data, put into the arrays and objects that every part already holds.
+  const into = (old, fresh) => {
+    if (Array.isArray(old)) {
+      old.length = 0;
+      for (const item of fresh) old.push(item);
+      return;
+    }
+    for (const key of Object.keys(old)) if (!(key in fresh)) delete old[key];
+    for (const [key, value] of Object.entries(fresh)) put(old, key, value);
+  };
+  const put = (holder, key, value) => {
+    const old = holder[key], both = old && value && typeof old === "object" && typeof value === "object";
+    if (both && Array.isArray(old) === Array.isArray(value)) into(old, value);
+    else holder[key] = value;
+  };
+  slalom.refresh = (fresh) => {
+    for (const [key, value] of Object.entries(fresh)) put(slalom.data, key, value);
+    slalom.emit("data");
+  };
 
   const fill = (node, props, children) => {
     for (const [name, value] of Object.entries(props || {})) {

@@ -3,7 +3,6 @@
 {
   const { el, data, curveData, inside } = slalom;
   const { lanes, rules, metric, higher } = data;
-  const count = lanes.rule.length;
   const NEAR = 40; // pixels within which a curve counts as pointed at
 
   const smoothed = (curve, weight) => { // exponential moving average without the start's bias; gaps stay gaps
@@ -20,16 +19,20 @@
   const quantile = (values, q) => values.sort((a, b) => a - b)[Math.round(q * (values.length - 1))];
 
   // Abscissae in seconds, one array a heat: its lanes share a clock. Between the ends of epochs a step's time is even.
-  const clocks = data.clock && { train: [], val: [] };
-  for (const ends of clocks ? data.clock.heats : []) {
-    const epochs = [0, ...data.curves.val_epochs], seconds = [0, ...ends.map((v) => v ?? NaN)];
-    const at = (epoch) => {
-      const i = Math.max(1, epochs.findIndex((e) => e >= epoch));
-      return seconds[i - 1] + ((seconds[i] - seconds[i - 1]) * (epoch - epochs[i - 1])) / (epochs[i] - epochs[i - 1]);
-    };
-    clocks.train.push(data.curves.train_steps.map((s) => at(s / data.curves.steps_per_epoch)));
-    clocks.val.push(data.curves.val_epochs.map(at));
-  }
+  const clocks = { train: [], val: [] };
+  const wind = () => {
+    clocks.train.length = clocks.val.length = 0;
+    for (const ends of data.clock ? data.clock.heats : []) {
+      const epochs = [0, ...data.curves.val_epochs], seconds = [0, ...ends.map((v) => v ?? NaN)];
+      const at = (epoch) => {
+        const i = Math.max(1, epochs.findIndex((e) => e >= epoch));
+        return seconds[i - 1] + ((seconds[i] - seconds[i - 1]) * (epoch - epochs[i - 1])) / (epochs[i] - epochs[i - 1]);
+      };
+      clocks.train.push(data.curves.train_steps.map((s) => at(s / data.curves.steps_per_epoch)));
+      clocks.val.push(data.curves.val_epochs.map(at));
+    }
+  };
+  wind();
 
   slalom.curves = (mount) => {
     const view = { what: "train", log: true, all: true, weight: 0.6, whole: false, time: false };
@@ -48,7 +51,7 @@
     };
     const choose = () => {
       visible = [];
-      for (let k = 0; k < count; k++) if (slalom.shown(lanes.rule[k]) && (view.all || lanes.best[k])) visible.push(k);
+      for (let k = 0; k < lanes.rule.length; k++) if (slalom.shown(lanes.rule[k]) && (view.all || lanes.best[k])) visible.push(k);
       let low = Infinity, high = -Infinity;
       const firsts = [];
       for (const k of visible) {
@@ -257,11 +260,19 @@
     mount.before(el("div", { class: "tools" },
       slalom.choice("Curve", [["train", "train loss"], ["val", "val loss"], ["metric", `val ${metric}`]], "train", (v) => { view.what = v; again(prepare, true); }),
       slalom.choice("Lanes", [[true, "all lanes"], [false, "best lr only"]], true, (v) => { view.all = v; again(choose, true); }), logs,
-      clocks ? slalom.choice("Horizontal axis", [[false, "steps"], [true, "time"]], false, (v) => { view.time = v; again(choose, true); }) : null, slider));
+      data.clock || data.live ? slalom.choice("Horizontal axis", [[false, "steps"], [true, "time"]], false, (v) => { view.time = v; again(choose, true); }) : null, slider));
     mount.after(footer);
     prepare();
     chart = slalom.plot(mount, spec);
     say();
     slalom.on("shown", () => again(choose, false));
+    slalom.on("data", () => { // a zoom stays, and so does what is pointed at
+      wind();
+      if (view.time && !data.clock) view.time = false;
+      prepare();
+      if (here && !(here.lane < ys.length && here.j < shared().length)) { here = null; tip.hide(); }
+      chart.redraw();
+      say();
+    });
   };
 }

@@ -24,10 +24,13 @@
       return curve;
     });
   };
-  const c = slalom.data.curves;
-  if (c) slalom.curveData = {
-    train: { x: c.train_steps, y: slalom.unpack(c.train_loss) },
-    val: { x: c.val_epochs, y: slalom.unpack(c.val_loss) },
-    metric: { x: c.val_epochs, y: slalom.unpack(c.val_metric) },
+  slalom.curveData = { train: {}, val: {}, metric: {} };
+  const decode = () => {
+    const c = slalom.data.curves, { train, val, metric } = slalom.curveData;
+    Object.assign(train, { x: c.train_steps, y: slalom.unpack(c.train_loss) });
+    Object.assign(val, { x: c.val_epochs, y: slalom.unpack(c.val_loss) });
+    Object.assign(metric, { x: c.val_epochs, y: slalom.unpack(c.val_metric) });
   };
+  if (slalom.data.curves) decode();
+  slalom.on("data", decode);
 }

@@ -22,15 +22,17 @@
     }
     return node;
   };
-  const light = (f) => slalom.point({ rule: f.rule, lr: f.lr, ...(f.lanes.length === 1 ? { lane: f.lanes[0] } : {}) });
+  const last = (f) => f.lrs[f.lrs.length - 1];
+  const rates = (f) => (f.lrs.length > 1 ? `${slalom.lr(f.lrs[0])} to ${slalom.lr(last(f))}` : slalom.lr(f.lrs[0]));
+  const light = (f) => slalom.point({ rule: f.rule, lr: last(f), ...(f.lanes.length === 1 ? { lane: f.lanes[0] } : {}) });
   slalom.findings = (mount) => mount.append(el("ul", { class: "findings" }, findings.map((f) => el("li", {},
     el("button", { type: "button", class: "finding", onmouseenter: () => light(f), onmouseleave: () => slalom.point(null), onfocus: () => light(f), onblur: () => slalom.point(null),
-      onclick: () => slalom.pin({ rule: f.rule, lr: f.lr }) },
-      el("span", { class: "finding-head" }, slalom.swatch(f.rule), el("b", {}, rules[f.rule]), ` lr ${slalom.lr(f.lr)}: ${f.name}`, el("small", {}, ` ${f.lanes.length} of ${f.seeds} ${f.seeds === 1 ? "lane" : "lanes"}`)), spark(f)),
+      onclick: () => slalom.pin({ rule: f.rule, lr: last(f) }) },
+      el("span", { class: "finding-head" }, slalom.swatch(f.rule), el("b", {}, rules[f.rule]), ` lr ${rates(f)}: ${f.name}`, el("small", {}, ` ${f.lanes.length} of ${f.seeds} ${f.seeds === 1 ? "lane" : "lanes"}`)), spark(f)),
     el("details", {}, el("summary", {}, f.remedy || f.symptom),
       el("dl", {}, [["symptom", f.symptom], ["cause", f.cause]].filter(([, v]) => v).map(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]),
         f.evidence.length ? [el("dt", {}, "evidence"), el("dd", {}, el("ul", {}, f.evidence.map((e) => el("li", {}, e))))] : null))))));
 
   // The findings of a rule's best learning rate, for the leaderboard.
-  slalom.findingsOf = (row) => findings.filter((f) => rules[f.rule] === row.rule && f.lr === row.lr);
+  slalom.findingsOf = (row) => findings.filter((f) => rules[f.rule] === row.rule && f.lrs.includes(row.lr));
 }

@@ -3,10 +3,11 @@
 {
   const { el, svg, data, decimals, spread, fixed, lr } = slalom;
   const { rows, metric, higher } = data;
-  const places = {
-    val: decimals(rows.map((r) => r.val_metric_sd)),
-    test: decimals(rows.map((r) => r.test_metric_sd)),
-    gap: decimals(rows.map((r) => r.standard_error)),
+  let places = {}, most = 0, least = 0;
+  const measure = () => {
+    places = { val: decimals(rows.map((r) => r.val_metric_sd)), test: decimals(rows.map((r) => r.test_metric_sd)), gap: decimals(rows.map((r) => r.standard_error)) };
+    most = Math.max(...rows.filter((r) => r.difference > 0).map((r) => r.difference + (r.standard_error || 0)), 0);
+    least = Math.min(...rows.map((r) => r.difference - (r.standard_error || 0)).filter(Number.isFinite), 0);
   };
   const measured = (row) => Number.isFinite(row.test_metric) || Number.isFinite(row.val_metric);
   const standing = (row) => {
@@ -17,8 +18,7 @@
   };
 
   // Behind the leader as a picture: a dot with its standard error; the vertical line is the leader.
-  const W = 120, most = Math.max(...rows.filter((r) => r.difference > 0).map((r) => r.difference + (r.standard_error || 0)), 0);
-  const least = Math.min(...rows.map((r) => r.difference - (r.standard_error || 0)).filter(Number.isFinite), 0);
+  const W = 120;
   const gapAt = (v) => 6 + ((v - least) / (most - least || 1)) * (W - 12);
   const gapPicture = (row, rule) => {
     const node = svg("svg", { class: "gap", viewBox: `0 0 ${W} 20`, "aria-hidden": "true" }, svg("line", { class: "zero", x1: gapAt(0), x2: gapAt(0), y1: 0, y2: 20 }));
@@ -34,7 +34,7 @@
   // title, how to sort by it (null: not), sort so that small comes first?, class, what the cell holds
   const columns = [
     ["#", (r) => r.rank, true, "num rank", (r) => String(r.rank)],
-    ["rule", (r) => r.rule, true, "rule", (r, i) => [slalom.swatch(i), el("span", { class: "name", title: r.rule }, r.rule)]],
+    ["rule", (r) => r.rule, true, "rule", (r, i) => el("span", { class: "rule-name" }, slalom.swatch(i), el("span", { class: "name", title: r.rule }, r.rule))],
     ["best lr", (r) => r.lr, true, "num lr", (r) => !measured(r) ? "–" : [
       el("b", {}, lr(r.lr)), el("small", {}, r.lr_low === r.lr_high ? "this lr alone" : `${lr(r.lr_low)} to ${lr(r.lr_high)}`)]],
     ["learning rates tried", null, true, "strip-cell", (r, i, tell) => slalom.strip(i, tell)],
@@ -51,8 +51,9 @@
     ["retired", (r) => r.retired, true, "num gone", (r) => el("span", { class: r.retired ? "" : "none" }, `${r.retired} of ${r.lanes}`)],
   ];
 
+  let by = 0, up = true; // the order that the reader chose outlives the rows
   slalom.leaderboard = (mount) => {
-    let by = 0, up = true;
+    measure();
     const body = el("tbody");
     const tell = (h) => slalom.point(h);
     const made = rows.map((row) => {
@@ -76,30 +77,37 @@
     const sort = (i, fresh = false) => {
       up = fresh || by !== i ? true : !up;
       by = i;
+      order();
+    };
+    const order = () => {
+      const i = by;
       const [, value, ascending] = columns[i];
       const worth = (r) => { const v = value(r); return v === null ? NaN : v; };
       const sign = up === ascending ? 1 : -1;
-      const order = (a, b) => {
+      const compare = (a, b) => {
         const x = worth(a.row), y = worth(b.row);
         if (typeof x === "string") return sign * (x < y ? -1 : x > y ? 1 : 0);
         if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y); // nothing measured: last
         return sign * (x - y);
       };
-      body.append(...[...made].sort((a, b) => order(a, b) || a.row.rank - b.row.rank).map((m) => m.node));
+      body.append(...[...made].sort((a, b) => compare(a, b) || a.row.rank - b.row.rank).map((m) => m.node));
       heads.forEach((head, j) => (j === i ? head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending") : head.removeAttribute("aria-sort")));
       pick.value = String(i);
     };
     mount.append(el("div", { class: "sorter" }, pick), el("table", {}, el("thead", {}, el("tr", {}, heads)), body));
-    sort(0, true);
+    order();
 
-    slalom.on("highlight", () => {
+    const mark = () => {
       const h = slalom.highlight(), pinned = slalom.pinned();
       for (const { rule, node } of made) {
         node.classList.toggle("lit", Boolean(h) && h.rule === rule);
         node.setAttribute("aria-selected", String(Boolean(pinned) && pinned.rule === rule));
       }
-    });
+    };
+    slalom.on("highlight", mark);
+    mark();
     const shade = () => made.forEach(({ rule, node }) => node.classList.toggle("off", !slalom.shown(rule)));
     slalom.on("shown", shade);
+    shade();
   };
 }

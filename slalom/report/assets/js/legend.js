@@ -22,5 +22,6 @@
     slalom.on("shown", update);
     slalom.on("highlight", mark);
     update();
+    mark();
   };
 }

@@ -134,5 +134,6 @@
     mount.before(tools);
     chart = slalom.plot(mount, spec);
     slalom.on("shown", () => { leave(); chart.redraw(); });
+    slalom.on("data", () => { here = null; tip.hide(); chart.redraw(); });
   };
 }

@@ -3,6 +3,10 @@
 {
   const { lanes, rules, rows } = slalom.data;
   const shown = new Set(rules.keys());
+  let known = rules.length;
+  slalom.on("data", () => { // a race that runs may bring in rules that it had not begun
+    for (; known < rules.length; known++) shown.add(known);
+  });
   slalom.shown = (rule) => shown.has(rule);
   slalom.show = (wanted) => {
     shown.clear();

@@ -43,7 +43,7 @@
       const start = state.start || surface.start, batches = slalom.batches(surface, state.steps, state.seed);
       const paths = walkers().map((w) => ({ ...w, ...slalom.walk(surface, w.rule, hypers(w.rule, w.lr), start, state.steps, batches) }));
       for (const p of paths)
-        p.words = (step) => [`${p.rule}, lr ${slalom.lr(p.lr)}`, `step ${step}: f(${number(p.x[step], 3)}, ${number(p.y[step], 3)}) = ${number(surface.height(p.x[step], p.y[step]), 3)}`];
+        p.words = (step) => [`${byName.get(p.rule).label}, lr ${slalom.lr(p.lr)}`, `step ${step}: f(${number(p.x[step], 3)}, ${number(p.y[step], 3)}) = ${number(surface.height(p.x[step], p.y[step]), 3)}`];
       scene = { field, start, minima: surface.minima, saddles: surface.saddles, steps: state.steps, paths };
       table();
       player.show(scene, fresh);
@@ -64,11 +64,11 @@
       };
       if (state.mode === "band") {
         const dot = (p) => { const s = slalom.svg("svg", { class: "swatch", width: 14, height: 14, viewBox: "0 0 14 14", "aria-hidden": "true" }, slalom.svg("circle", { cx: 7, cy: 7, r: 5 })); s.firstChild.style.fill = p.colour(); return s; };
-        body.replaceChildren(...scene.paths.map((p) => line(p, state.banded, dot(p), null)));
+        body.replaceChildren(...scene.paths.map((p) => line(p, byName.get(state.banded).label, dot(p), null)));
       } else body.replaceChildren(...rules.map((r) => {
         const box = el("input", { type: "checkbox", "data-rule": r.name, onchange: () => { if (box.checked) state.shown.add(r.name); else state.shown.delete(r.name); update(); mount.querySelector(`[data-rule="${r.name}"]`)?.focus(); } });
         box.checked = state.shown.has(r.name);
-        return line(scene.paths.find((p) => p.rule === r.name), r.name, slalom.swatch(r.colour), box);
+        return line(scene.paths.find((p) => p.rule === r.name), r.label, slalom.swatch(r.colour), box);
       }));
     };
     const told = (step) => {
@@ -117,7 +117,7 @@
     const angles = slalom.choice("Rotation", [[0, "upright"], [45, "turned by 45°"]], 0, (v) => { state.angle = v; state.start = null; update(true); });
     const modes = slalom.choice("Learning rates", [["own", "each its own"], ["one", "one for all"], ["band", "a band"]], "own", (v) => { state.mode = v; update(); });
     const bandPick = el("select", { "aria-label": "Rule of the band", onchange: () => { state.banded = bandPick.value; update(); } },
-      rules.map((r) => el("option", { value: r.name, selected: r.name === state.banded }, r.name)));
+      rules.map((r) => el("option", { value: r.name, selected: r.name === state.banded }, r.label)));
     const band = el("label", { class: "slider" }, "rule", bandPick);
     const noise = el("button", { type: "button", onclick: () => { state.seed += 1; update(); } }, "Draw other batches");
     const again = el("button", { type: "button", onclick: () => {

@@ -101,11 +101,11 @@ def _mended(original: Original, contest: Contest, best: Branch, after: float) ->
     applied = [Applied(label, change.words, change.code)]
     if not change.keep_best and change.setup.val is not None and best.best_epoch < change.setup.epochs and not best.reused:
         words = f"weights of epoch {best.best_epoch}, the best on validation, of {change.setup.epochs}"
-        applied.append(Applied(label, words, "stopping = slalom.nets.EarlyStopping(patience=10)"))
+        applied.append(Applied("", words, "stopping = slalom.nets.EarlyStopping(patience=10)"))
     curves = {"before": original.curve.to_dict(), "after": best.curve.to_dict()}
     return Repair(
         best.model, original.loss, after, applied, curves, contest.told(), contest.cost + original.cost,
-        change.setup.notes, lambda: _examined(change.setup),
+        change.setup.notes, original.examination, lambda: _examined(change.setup),
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _kept(original: Original, note: str, contest: Contest | None = None) -> Repa
     tried, cost = ([], 0.0) if contest is None else (contest.told(), contest.cost)
     return Repair(
         model, original.loss, original.loss, [], {"before": curve, "after": curve}, tried, cost + original.cost, (note,),
-        lambda: original.examination,
+        original.examination, lambda: original.examination,
     )  # fmt: skip
 
 
