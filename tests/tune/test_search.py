@@ -101,6 +101,18 @@ def test_a_trial_alone_with_torch_comes_to_the_same_loss(whole):
     assert found.loss == pytest.approx(float(loss), rel=1e-9)
 
 
+def test_without_a_compiler_padded_lanes_come_to_the_same(monkeypatch):
+    from slalom.tune.training import family
+
+    given = {**GIVEN, "dtype": "float64", "budget": 6, "seeds": 1, "finalists": 1}
+    rows = slalom.tune(**given)
+    monkeypatch.setattr(family, "rowed", lambda *_: None)
+    padded = slalom.tune(**given)
+    for a, b in zip(rows.trials, padded.trials, strict=True):
+        assert a.state == b.state
+        assert np.allclose(a.rungs, b.rungs, rtol=1e-9)
+
+
 def test_a_kill_between_any_two_writes_loses_nothing_and_repeats_nothing(tmp_path, monkeypatch):
     """Each replace, unlink and append in turn is the last thing that the first process does; torn tails are added."""
     given = {**GIVEN, "epochs": 3, "lanes": 4, "budget": 8}
