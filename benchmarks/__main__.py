@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-PARTS = ("race", "optimizers", "lanes", "range", "curves", "sparse", "activations", "regularisation", "doctor", "tune")
+PARTS = ("race", "optimizers", "lanes", "range", "curves", "sparse", "activations", "regularisation", "compare", "doctor", "tune")
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)

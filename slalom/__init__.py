@@ -13,7 +13,7 @@ from slalom.race import hooks as _hooks
 from slalom.race import load, race, resume
 
 if TYPE_CHECKING:
-    from slalom import data, doctor, landscape, nets, optim, report, rules, schedules, testing, tune
+    from slalom import claims, data, doctor, landscape, nets, optim, report, rules, schedules, testing, tune
     from slalom.doctor.examine import examine
     from slalom.doctor.online import Doctor
     from slalom.doctor.repairing import repair
@@ -29,6 +29,7 @@ __all__ = [
     "Lanes",
     "TorchOptimizer",
     "__version__",
+    "claims",
     "data",
     "doctor",
     "examine",
@@ -57,7 +58,7 @@ _HOMES = {  # public names that are loaded when first used, and the module that 
     "range_test": "slalom.race.range",
     "repair": "slalom.doctor.repairing",
 }
-_ROOMS = ("data", "doctor", "landscape", "nets", "optim", "report", "rules", "schedules", "testing", "tune")
+_ROOMS = ("claims", "data", "doctor", "landscape", "nets", "optim", "report", "rules", "schedules", "testing", "tune")
 
 
 def __getattr__(name: str) -> Any:

@@ -75,14 +75,15 @@ def test_every_option_reaches_the_race(asked: dict[str, Any]) -> None:
 
 def test_every_axis_reaches_the_race(asked: dict[str, Any]) -> None:
     result = run(
-        "race", "iris", "--activation", "relu,tanh", "--batch-norm", "no,yes", "--dropout", "0,.2", "--l1", ".1,subgradient(.2)",
+        "race", "iris", "--activation", "relu,tanh", "--width", "1,.5",
+        "--batch-norm", "no,yes", "--dropout", "0,.2", "--l1", ".1,subgradient(.2)",
         "--l2", "none,.1", "--elastic-net", "none,.1/.2", "--weight-decay", ".1", "--augment", "none,shift=1+noise=.1",
         "--label-smoothing", ".1", "--early-stopping", "0,5",
     )  # fmt: skip
     assert result.exit_code == 1
     asked.pop("directory")
     assert asked == {
-        "data": "iris", "activation": ["relu", "tanh"], "batch_norm": [False, True], "dropout": [0.0, 0.2],
+        "data": "iris", "activation": ["relu", "tanh"], "width": [1.0, 0.5], "batch_norm": [False, True], "dropout": [0.0, 0.2],
         "l1": [0.1, "subgradient(.2)"], "l2": [0.0, 0.1], "elastic_net": [None, (0.1, 0.2)], "weight_decay": [0.1],
         "augment": [None, "shift=1+noise=.1"], "label_smoothing": [0.1], "early_stopping": [0, 5],
     }  # fmt: skip
@@ -93,6 +94,18 @@ def test_every_axis_reaches_the_race(asked: dict[str, Any]) -> None:
         refused = run("race", "iris", option, text)
         assert refused.exit_code == 2
         assert option in refused.stderr
+
+
+def test_the_learning_curve_in_the_amount_of_data() -> None:
+    few = ["--model", "mlp:4", "--sizes", "20,80", "--seeds", "2", "--steps", "5", "--lr", ".01"]
+    told = run("learning-curve", "iris", *few)
+    assert told.exit_code == 0
+    assert [line.split()[0] for line in told.stdout.splitlines()[1:3]] == ["20", "80"]
+    made = json.loads(run("learning-curve", "iris", *few, "--json").stdout)
+    assert made["sizes"] == [20, 80]
+    assert made["advice"] in told.stdout
+    assert run("learning-curve", "iris", "--sizes", "a").exit_code == 2
+    assert run("learning-curve", "iris", "--sizes", "20,500").exit_code == 1
 
 
 def test_a_comparison_without_data_runs_on_each_of_its_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

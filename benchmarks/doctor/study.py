@@ -28,6 +28,9 @@ from slalom.testing.faults.bench import outcome, shows
 from slalom.testing.faults.spec import Spec
 
 SEEDS, BASES, KINDS = (0, 1, 2, 3, 4), 2, 2
+HARDER = ("label noise", "outliers with Huber")  # kinds of health that need not do as well as the set-up they are made of
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "doctor.md"
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 Make = Callable[[int], Spec]
 
@@ -65,7 +68,11 @@ def cases(half: dict[str, Make], seeds: Sequence[int], bases: int) -> Iterator[C
             for j in range(len(names)):
                 name = names[(k + seed * 3 + j) % len(names)]
                 made = change(half[name](seed))
-                if made is not None and found < KINDS * bases:
+                if (
+                    made is not None
+                    and found < KINDS * bases
+                    and (kind in HARDER or not shows(outcome(half[name](seed)), outcome(made)))
+                ):
                     found += 1
                     yield Case(f"{name}, {kind}, seed {seed}", None, kind, made, made)
 
@@ -153,6 +160,19 @@ def main(half: str = "reported", seeds: Sequence[int] = SEEDS, bases: int = BASE
                   f"({made.seconds:.1f} s)", flush=True)  # fmt: skip
             _write(half, seeds, bases, rows)
     print("\n".join(table(rows)))
+    if half == "reported":
+        _documented(seeds, rows)
+
+
+def _documented(seeds: Sequence[int], rows: Sequence[Row]) -> None:
+    """The tables in docs/doctor.md."""
+    text = DOCS.read_text()
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    facts = environment()
+    several = ", ".join(map(str, seeds))
+    said = f"{len(rows)} runs, seeds {several}; {facts['date'][:10]}, {facts['processor']}. Shares with Wilson's 95 % intervals."
+    DOCS.write_text("\n".join([before + BEGIN, said, "", *table(rows), END + after]))
 
 
 def _write(half: str, seeds: Sequence[int], bases: int, rows: Sequence[Row]) -> None:

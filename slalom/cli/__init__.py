@@ -18,7 +18,7 @@ from slalom.cli.app import app
 __all__ = ["app", "main"]
 
 # Each file registers its commands with `app`; this is the order in which `slalom --help` lists them.
-for _file in ("race", "range_test", "tune", "examine", "landscape", "catalogues", "runs", "pages"):
+for _file in ("race", "range_test", "learning_curve", "tune", "examine", "landscape", "claims", "catalogues", "runs", "pages"):
     importlib.import_module(f"slalom.cli.{_file}")
 
 

@@ -52,6 +52,7 @@ def race(
     metric: Annotated[str | None, typer.Option(help="What rules are compared by.", show_default="accuracy or r2")] = None,
     clip: Annotated[float | None, typer.Option(metavar="NORM", help="Clip the gradient's norm.")] = None,
     activation: Annotated[str | None, _axis("NAME,..", "relu,tanh,maxout; see `slalom activations`.")] = None,
+    width: Annotated[str | None, _axis("F,..", "1,.25: factor on the hidden layers' widths.")] = None,
     batch_norm: Annotated[str | None, _axis("yes|no|no,yes", "Batch normalisation in every hidden layer.")] = None,
     dropout: Annotated[str | None, _axis("P,..", "0,.2,.5: after every hidden layer.")] = None,
     l1: Annotated[str | None, _axis("S,..", "0,.001: lasso, by proximal steps; or subgradient(.001).")] = None,
@@ -95,8 +96,10 @@ def race(
         "metric": metric, "clip": clip, "order": order, "split_seed": split_seed, "dtype": dtype, "directory": directory,
     }  # fmt: skip
     typed = {
-        "activation": activation, "batch_norm": batch_norm, "dropout": dropout, "l1": l1, "l2": l2, "elastic_net": elastic_net,
-        "weight_decay": weight_decay, "augment": augment, "label_smoothing": label_smoothing, "early_stopping": early_stopping,
+        "activation": activation, "width": width, "batch_norm": batch_norm, "dropout": dropout, "l1": l1,
+        "l2": l2, "elastic_net": elastic_net, "weight_decay": weight_decay, "augment": augment,
+        "label_smoothing": label_smoothing,
+        "early_stopping": early_stopping,
     }  # fmt: skip
     given |= {name: parsed(axes.PARSERS[name], text) for name, text in typed.items()} | {"compare": compare}
     given = {name: value for name, value in given.items() if value is not None}

@@ -20,7 +20,7 @@ def spirals(n: int = 1000, noise: float = 0.1, arms: int = 2, turns: float = 1.5
     _at_least_zero("spirals", noise=noise, seed=seed)
     if arms < 2:
         raise BadValueError(f"spirals: arms must be >= 2, got {arms}")
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     y = np.arange(n) % arms
     radius = turns * np.sqrt(rng.random(n))  # the root spreads points evenly along the arm
     angle = 2 * math.pi * (radius + y / arms)
@@ -54,7 +54,7 @@ def zipf(n: int = 3000, features: int = 300, top: float = 0.5, exponent: float =
     _at_least_zero("zipf", exponent=exponent, seed=seed)
     if not 0 < top <= 1:
         raise BadValueError(f"zipf: top must be in (0, 1], got {top}; it is the most frequent word's probability")
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     frequency = top / np.arange(1, features + 1) ** exponent
     weight = rng.standard_normal(features)
     x = (rng.random((n, features)) < frequency).astype(np.float64)
@@ -73,7 +73,7 @@ def teacher(n: int = 2000, features: int = 8, width: int = 16, noise: float = 0.
     """
     _positive("teacher", n=n, features=features, width=width)
     _at_least_zero("teacher", noise=noise, seed=seed)
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     x = rng.standard_normal((n, features))
     h = x
     for _ in range(2):
@@ -97,7 +97,7 @@ def noisy_digits(n: int = 200, wrong: float = 0.2, seed: int = 0) -> Raw:
     _at_least_zero("noisy_digits", wrong=wrong, seed=seed)
     if wrong > 1 or n > 1000:
         raise BadValueError(f"noisy_digits: n must be in 1..1000 and wrong in [0, 1], got n={n}, wrong={wrong}")
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     order = rng.permutation(len(x))
     rows = order[:n], order[n : n + 300], order[n + 300 :]
     seen = np.concatenate(rows[:2])
@@ -110,6 +110,11 @@ def noisy_digits(n: int = 200, wrong: float = 0.2, seed: int = 0) -> Raw:
         "noisy_digits", x, y, features, "class", tuple(map(str, range(10))), "classification", rows, "whole",
         ("an 8x8 image a row, flattened to 64 columns", note),
     )  # fmt: skip
+
+
+def _generator(seed: int) -> np.random.Generator:
+    """Random numbers apart from those that split the data by the same seed: else rows would be parted by what was drawn first."""
+    return np.random.default_rng([seed, 0x5EED])
 
 
 def _positive(name: str, **values: float) -> None:

@@ -20,9 +20,9 @@ READ = 3  # lanes of a rule's best learning rate that are read
 class FindingLine:
     """One finding and the lanes that show it.
 
-    `rule` indexes `RaceFigure.rules`; `lrs`: the learning rates of the lanes, rising; `lanes` are rows of the curves. `name`: in a
-    word or two. `symptom`, `cause`, `remedy`: in words, empty where unknown. `evidence`: a line a figure. `seeds`: how many of the
-    rule's lanes at these rates were looked at.
+    `rule` indexes `RaceFigure.rules`; `lrs`: the learning rates of the lanes, rising; `lanes` are rows of the curves. `name`: in
+    a word or two. `symptom`, `cause`, `remedy`: in words, empty where unknown. `evidence`: a line a figure. `seeds`: how many of
+    the rule's lanes at these rates were looked at.
     """
 
     rule: int

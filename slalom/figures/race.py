@@ -16,6 +16,7 @@ from slalom.figures.findings import build_findings
 from slalom.figures.heat_map import build_heat_maps
 from slalom.figures.records import Array, CurveSet, LaneTable, LrResponse, RaceFigure, RetiredLane
 from slalom.figures.words import verdict_of
+from slalom.race.compare.reading import ComparedRow
 from slalom.race.results import LeaderRow
 
 MOST_SAMPLES = 60_000  # training losses of all lanes together: 300 lanes keep 200 steps each at most
@@ -72,7 +73,7 @@ def build_race(result: RaceLike, range_test: Any = None) -> RaceFigure:
     plan = {key: value for key, value in result.plan.items() if key != "data"}  # `data` holds the same
     model, name = str(plan.get("model_name") or plan.get("model") or "model"), str(data.get("name", "data"))
     return RaceFigure(
-        title=f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'} on {name}",
+        title=f"{plan.get('compare') or count_of(len(rules))} on {name}",
         verdict=verdict_of(result),
         when=_when(environment),
         model=model,
@@ -95,7 +96,20 @@ def build_race(result: RaceLike, range_test: Any = None) -> RaceFigure:
         clock=build_clock(result, curves.val_epochs),
         schedule=build_schedule(result.plan, losses.shape[1], curves.steps_per_epoch),
         range_test=None if range_test is None else build_range_test(range_test),
+        comparison=_comparison(result),
     )
+
+
+def count_of(rules: int) -> str:
+    """How many rules, in words."""
+    return f"{rules} {'rule' if rules == 1 else 'rules'}"
+
+
+def _comparison(result: Any) -> tuple[ComparedRow, ...] | None:
+    """The rows of a race that compares methods, once every lane of it has ended."""
+    if not result.plan.get("compare") or any(lane.status == "unfinished" for lane in result.lanes) or not result.lanes:
+        return None
+    return tuple(result.comparison())
 
 
 def plain(value: Any, most: int = MOST_ITEMS) -> Any:

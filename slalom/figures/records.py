@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from slalom.figures.findings import FindingLine
 from slalom.figures.heat_map import HeatMap
+from slalom.race.compare.reading import ComparedRow
 from slalom.race.results import LeaderRow
 
 Array = npt.NDArray[np.float32]
@@ -157,3 +158,4 @@ class RaceFigure:
     clock: Clock | None = None
     schedule: ScheduleFigure | None = None
     range_test: RangeFigure | None = None
+    comparison: tuple[ComparedRow, ...] | None = None  # of a race that compares methods

@@ -32,6 +32,7 @@ def race(
     order: str = "seed",
     clip: float | None = None,
     activation: str | Sequence[str] | None = None,
+    width: float | Sequence[float] | None = None,
     batch_norm: bool | Sequence[bool] | None = None,
     dropout: float | Sequence[float] | None = None,
     l1: Any = None,
@@ -71,7 +72,8 @@ def race(
     - Regularisation and activation, each one value or a list, which is an axis: every rule is raced in every variant, by name
       on the leaderboard, with learning rates of its own. `dropout` (after hidden layers, or of a model's own `nn.Dropout`s),
       `l1` (proximal; `L1(s, "subgradient")`), `l2`, `elastic_net` (pairs `(l1, l2)`), all sparing biases, norms and PReLU slopes;
-      `weight_decay` (the rule's own, decoupled as AdamW's); `batch_norm`, `activation` (of a spec's model); `augment`
+      `weight_decay` (the rule's own, decoupled as AdamW's); `batch_norm`, `activation`, `width` (a
+      factor on the hidden layers' widths: capacity) of a spec's model; `augment`
       (`"shift=1+noise=.1"`, or `slalom.nets` objects); `label_smoothing`; `early_stopping` (epochs of patience, or an
       `EarlyStopping`: on the validation loss, or with higher_is_better on the metric): each lane stops alone, and its figures
       and weights are those of its best epoch. Pruning is no argument: it is done to a trained model (`slalom.nets.prune`).
@@ -91,8 +93,10 @@ def race(
     from slalom.race.start import start
 
     axes = {
-        "activation": activation, "batch_norm": batch_norm, "dropout": dropout, "l1": l1, "l2": l2, "elastic_net": elastic_net,
-        "weight_decay": weight_decay, "augment": augment, "label_smoothing": label_smoothing, "early_stopping": early_stopping,
+        "activation": activation, "width": width, "batch_norm": batch_norm, "dropout": dropout, "l1": l1,
+        "l2": l2, "elastic_net": elastic_net, "weight_decay": weight_decay, "augment": augment,
+        "label_smoothing": label_smoothing,
+        "early_stopping": early_stopping,
     }  # fmt: skip
     given = {"model": model, "data": data, "rules": rules, "seeds": seeds, "epochs": epochs, "batch_size": batch_size}
     if compare is not None:

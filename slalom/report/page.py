@@ -20,8 +20,9 @@ _FIRST = (
 _PLAY = (ENGINE, "js/landscape/field.js", "js/landscape/walk.js", "js/landscape/player.js", "js/landscape/playground.js")
 _LAST = (*_PLAY, "js/activations.js", "js/start.js")
 SCRIPTS = (
-    *_FIRST, "js/state.js", "js/scale.js", "js/strip.js", "js/leaderboard.js", "js/legend.js", "js/curves.js", "js/lr.js",
-    "js/heat.js", "js/range.js", "js/schedule.js", "js/findings.js", "js/details.js", "js/download.js", *_LAST,
+    *_FIRST, "js/state.js", "js/scale.js", "js/strip.js", "js/comparison.js", "js/leaderboard.js", "js/legend.js",
+    "js/curves.js", "js/lr.js", "js/heat.js", "js/range.js", "js/schedule.js", "js/findings.js", "js/details.js",
+    "js/download.js", *_LAST,
 )  # fmt: skip
 PLAYGROUND = (*_FIRST, *_LAST)
 

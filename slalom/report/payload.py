@@ -33,6 +33,7 @@ def race_payload(figure: RaceFigure) -> dict[str, Any]:
         "heat_maps": [asdict(heat_map) for heat_map in figure.heat_maps],
         "findings": [asdict(finding) for finding in figure.findings],
         "clock": figure.clock and asdict(figure.clock), "schedule": figure.schedule and asdict(figure.schedule),
+        "comparison": figure.comparison and {"rows": [asdict(row) for row in figure.comparison]},
         "range_test": figure.range_test and asdict(figure.range_test),
         "plan": figure.plan, "data": figure.data, "environment": figure.environment, "notes": figure.notes,
     }  # fmt: skip

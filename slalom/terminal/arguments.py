@@ -142,6 +142,18 @@ def seeds(text: str) -> int | list[int]:
     return whole if "," in text else whole[0]
 
 
+def sizes(text: str) -> list[int]:
+    """Whole numbers of rows with commas between them.
+
+    >>> sizes("50,100")
+    [50, 100]
+    """
+    try:
+        return [int(part) for part in split(text)]
+    except ValueError:
+        raise ValueError(f"--sizes must be whole numbers of rows, such as 50,100,200; got {text!r}") from None
+
+
 def batch_size(text: str) -> int | str:
     """A whole number from 1, or `full` for the whole training part.
 

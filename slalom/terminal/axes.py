@@ -97,7 +97,8 @@ def _parts(text: str, option: str, example: str) -> list[str]:
 
 
 PARSERS: dict[str, Parse] = {
-    "activation": names("--activation"), "batch_norm": switches, "dropout": numbers("--dropout"), "l1": strengths,
+    "activation": names("--activation"), "width": numbers("--width"), "batch_norm": switches,
+    "dropout": numbers("--dropout"), "l1": strengths,
     "l2": numbers("--l2"), "elastic_net": pairs, "weight_decay": numbers("--weight-decay"), "augment": names("--augment"),
     "label_smoothing": numbers("--label-smoothing"), "early_stopping": patience,
 }  # fmt: skip

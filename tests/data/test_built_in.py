@@ -204,3 +204,13 @@ def test_errors(source, error, says):
 def test_bad_options(options, says):
     with pytest.raises(BadValueError, match=says):
         load("iris", **options)
+
+
+@pytest.mark.parametrize("name", ["spirals", "moons", "zipf", "teacher"])
+def test_the_split_is_not_drawn_by_the_numbers_that_made_the_rows(name):
+    """Made and split by the same seed, as by default, the parts are alike: spirals once were parted into rings."""
+    data = load(name, scale=False)
+    size = [part.x.double().square().sum(1) for part in (data.train, data.val, data.test)]
+    spread = torch.cat(size).std()
+    for part in size[1:]:
+        assert abs(part.mean() - size[0].mean()) < 4 * spread * (1 / len(part) + 1 / len(size[0])) ** 0.5

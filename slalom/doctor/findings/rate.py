@@ -19,6 +19,7 @@ MOMENTUM = 0.95
 FEW, TINY = 8, 2  # rows of a batch
 WHOLE = 0.4  # of the rows in one batch
 AWAY, GROWING = 100.0, 10.0  # times its start: a loss that has left; times what it was half a run before
+FAR, STILL = 100.0, 0.02  # times below the usual rate; skill that two higher rates must win for a third to be tried
 STUCK, ROUGH = 0.05, 0.3  # skill of a run that has learnt nothing; share of looks at which a run that does not settle rises
 ADAPTIVE = ("Adam", "Adagrad", "RMSprop", "Adadelta", "Lion", "Adafactor", "Lamb")
 USUAL = {True: 2e-4, False: 2e-3}  # rates that are low for adaptive optimizers, and for the others
@@ -50,27 +51,31 @@ def higher(case: Case) -> list[Suspect]:
 
 
 def _raised(case: Case) -> list[Trial]:
+    """Branches at higher rates, until one is good, or goes worse. From far below what is usual they go there at once."""
+    rate = case.hyper("lr")
+    if not rate > 0:
+        return []
+    away_by = 5 * _usual(case) / rate
+    first = 10.0 ** round(math.log10(away_by)) if away_by > FAR else 10.0
     found: list[Trial] = []
-    for factor in (10.0, 100.0, 1000.0):
+    for factor in (first, 10 * first, 100 * first):
         trial = case.trial(times(factor))
         if trial is None:
             break
         found.append(trial)
         if trial.train > 0.9 or trial.train < case.reached[0] - 0.05:
             break
-        if (
-            factor == 100.0
-            and found[0].train - case.reached[0] < 0.02
-            and trial.train - case.reached[0] < 0.02
-            and not _slow(case)
-        ):
+        if len(found) == 2 and max(t.train for t in found) - case.reached[0] < STILL:
             break
     return found
 
 
+def _usual(case: Case) -> float:
+    return USUAL[type(case.optimizer).__name__.startswith(ADAPTIVE)]
+
+
 def _slow(case: Case) -> bool:
-    rate, adaptive = case.hyper("lr"), type(case.optimizer).__name__.startswith(ADAPTIVE)
-    return rate < USUAL[adaptive]
+    return case.hyper("lr") < _usual(case)
 
 
 def _pace(case: Case) -> tuple[Figure, ...]:

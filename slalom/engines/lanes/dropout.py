@@ -37,10 +37,11 @@ def shares(module: nn.Module) -> list[str]:
 def owned(module: nn.Module) -> nn.Module:
     """The module with every `nn.Dropout` in it replaced, in place; an error where there is none."""
     made: dict[nn.Module, OwnDropout] = {}
+    kind = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
     for name in sites(module):
         part = module.get_submodule(name)
         assert isinstance(part, nn.Dropout)
-        module = _put(module, name, made.setdefault(part, OwnDropout(part.p)))
+        module = _put(module, name, made.setdefault(part, OwnDropout(part.p).to(kind)))
     if not made:
         raise BadValueError(f"dropout: {type(module).__name__} has no nn.Dropout whose share a lane could set; put some in")
     return module

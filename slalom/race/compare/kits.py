@@ -47,7 +47,7 @@ def _regularisation(data: Data) -> list[Settings]:
     found += [{"l1": s, "l2": 10 * s} for s in (0.001, 0.003)]
     found += [{"weight_decay": s} for s in (0.1, 1.0, 3.0)]
     found += [{"dropout": p} for p in (0.2, 0.5)]
-    found += [{"batch_norm": True}]
+    found += [{"batch_norm": True}, {"width": 0.25}]
     found += [{"early_stopping": {"patience": n}} for n in (3, 10)]
     found += [{"augment": text} for text in ("noise=0.1", "noise=0.3", *(["shift=1"] if image else ["feature_drop=0.1"]))]
     found += [{"augment": "mixup=0.2"}, {"label_smoothing": 0.1}] if classes else []

@@ -46,7 +46,8 @@ def method_of(variant: Mapping[str, Any]) -> str:
     ('elastic_net', 'shift+noise', 'none')
     """
     parts = [variant["activation"]] if "activation" in variant else []
-    on = [k for k in ("batch_norm", "dropout", "l1", "l2", "weight_decay", "label_smoothing", "early_stopping") if variant.get(k)]
+    named = ("width", "batch_norm", "dropout", "l1", "l2", "weight_decay", "label_smoothing", "early_stopping")
+    on = [k for k in named if variant.get(k)]
     if "l1" in on and "l2" in on:
         on = ["elastic_net" if k == "l1" else k for k in on if k != "l2"]
     if "l1_method" in variant:

@@ -45,6 +45,15 @@ def _batch_norm(value: Any) -> Settings:
     return {"batch_norm": bool(value)}
 
 
+def _width(value: Any) -> Settings:
+    if value is None:
+        return {}
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise BadValueError(f"width must be a factor > 0 on the model's hidden layers, got {value!r}")
+    return {} if value == 1 else {"width": float(value)}
+
+
 def _dropout(value: Any) -> Settings:
     return {} if value is None else {"dropout": _number("dropout", value, below=1)}
 
@@ -107,7 +116,7 @@ def _early_stopping(value: Any) -> Settings:
 
 
 AXES: dict[str, Callable[[Any], Settings]] = {
-    "activation": _activation, "batch_norm": _batch_norm, "dropout": _dropout, "l1": _l1, "l2": _l2,
+    "activation": _activation, "width": _width, "batch_norm": _batch_norm, "dropout": _dropout, "l1": _l1, "l2": _l2,
     "elastic_net": _elastic_net, "weight_decay": _weight_decay, "augment": _augment, "label_smoothing": _label_smoothing,
     "early_stopping": _early_stopping,
 }  # fmt: skip
@@ -160,6 +169,8 @@ def variant_text(settings: Settings, *, own: Mapping[str, Any] | None = None) ->
     """
     own = own or {}
     parts = [str(settings["activation"])] if "activation" in settings else []
+    if "width" in settings:
+        parts.append(f"width={settings['width']:g}")
     if settings.get("batch_norm", False) or own.get("batch_norm"):
         parts += ["batch_norm" if settings["batch_norm"] else "no batch_norm"] if "batch_norm" in settings else []
     if "dropout" in settings and (settings["dropout"] or own.get("dropout")):

@@ -17,15 +17,18 @@ from slalom.nets.factory import Factory
 from slalom.nets.named import looks_like_place
 from slalom.nets.spec import Spec, parse
 
-Architecture = tuple[str | None, bool | None, bool | None]  # activation, batch normalisation, dropout; None: the model's own
-OWN: Architecture = (None, None, None)
+# Activation, factor on the widths, batch normalisation, dropout; None: the model's own.
+Architecture = tuple[str | None, float | None, bool | None, bool | None]
+NAMES = ("activation", "width", "batch_norm", "dropout")
+OWN: Architecture = (None, None, None, None)
 PLACE = 0.5  # the share in a model whose lanes bring their own
 
 
 def architecture(settings: Mapping[str, Any]) -> Architecture:
     """What of a variant makes it another program."""
     dropout = settings.get("dropout")
-    return settings.get("activation"), settings.get("batch_norm"), None if dropout is None else dropout > 0
+    own = settings.get("activation"), settings.get("width"), settings.get("batch_norm")
+    return (*own, None if dropout is None else dropout > 0)
 
 
 def spec_of(factory: Factory) -> Spec | None:
@@ -35,8 +38,8 @@ def spec_of(factory: Factory) -> Spec | None:
 
 def model_for(factory: Factory, wanted: Architecture, data: Data) -> Factory:
     """The factory of that architecture; an error where the model has no place for it."""
-    activation, batch_norm, dropout = wanted
-    asked = [k for k, v in zip(("activation", "batch_norm", "dropout"), wanted, strict=True) if v]
+    activation, width, batch_norm, dropout = wanted
+    asked = [k for k, v in zip(NAMES, wanted, strict=True) if v]
     spec = spec_of(factory)
     if wanted == OWN:
         return factory
@@ -50,9 +53,10 @@ def model_for(factory: Factory, wanted: Architecture, data: Data) -> Factory:
             activation=activation or spec.activation,
             batchnorm=spec.batchnorm if batch_norm is None else batch_norm,
             dropout=spec.dropout if dropout is None else PLACE * dropout,
+            widths=spec.widths and tuple(max(1, round(n * (width or 1))) for n in spec.widths),
         )
         return build(str(spec), data)
-    if activation is not None or batch_norm:
+    if activation is not None or batch_norm or width:
         raise BadValueError(
             f"{asked[0]}: it can be set in specs such as mlp:64,64 and cnn:8,16 alone, and {factory.name} is your own model; "
             "race one function for each"

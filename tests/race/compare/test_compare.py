@@ -81,7 +81,8 @@ def test_a_linear_network_that_does_as_well_is_said() -> None:
 def test_methods_go_by_what_they_are() -> None:
     names = {method_of(v) for v in KITS["regularisation"].settings(load("noisy_digits"))}
     assert names == {
-        "none", "l1", "l2", "elastic_net", "weight_decay", "dropout", "batch_norm", "early_stopping", "noise", "shift", "mixup",
+        "none", "width",
+        "l1", "l2", "elastic_net", "weight_decay", "dropout", "batch_norm", "early_stopping", "noise", "shift", "mixup",
         "label_smoothing",
     }  # fmt: skip
     assert method_of({"l1": 0.1, "l1_method": "subgradient"}) == "l1 (subgradient)"
@@ -94,7 +95,7 @@ def test_which_regularisation_helps_is_one_race(tmp_path) -> None:
     assert result.plan["compare"] == "regularisation"
     comparison = result.comparison()
     assert comparison.baseline == "none"
-    assert len(comparison) == 12
+    assert len(comparison) == 13
     assert slalom.load(tmp_path / "run").comparison().to_frame().equals(comparison.to_frame())
     widths = [compared.table(comparison, width) for width in (40, 200)]
     assert [len(t.columns) for t in widths] == [3, 6]

@@ -118,6 +118,12 @@ def test_early_stopping_on_the_metric_and_without_restoring() -> None:
         assert lane.val_loss == curve[np.isfinite(curve)][-1]
 
 
+def test_width_scales_hidden_layers() -> None:
+    result = race(width=[1, 0.5], epochs=1, rules="adam")
+    shapes = {lane.rule: result.weights(lane.lane)["0.weight"].shape for lane in result.lanes}
+    assert shapes == {"adam": (6, 4), "adam width=0.5": (3, 4)}
+
+
 def test_own_models_drop_where_they_have_dropout() -> None:
     def own():
         return nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Dropout(0.9), nn.Linear(6, 3))
@@ -128,7 +134,7 @@ def test_own_models_drop_where_they_have_dropout() -> None:
         assert a.test_loss == pytest.approx(b.test_loss, rel=1e-5)
     with pytest.raises(BadValueError, match=r"has no nn\.Dropout"):
         race(dropout=0.1, model=lambda: nn.Linear(4, 3))
-    for name, value in (("batch_norm", True), ("activation", "tanh")):
+    for name, value in (("batch_norm", True), ("activation", "tanh"), ("width", 0.5)):
         with pytest.raises(BadValueError, match=f"{name}: it can be set in specs"):
             race(model=own, **{name: value})
         with pytest.raises(BadValueError, match="no hidden layer"):
@@ -153,6 +159,7 @@ def test_what_is_given_and_what_it_is_called() -> None:
     ("given", "said"),
     [
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        ({"width": 0}, "width must be a factor > 0"),
         ({"dropout": [0.1, 0.1]}, "dropout names a value twice"),
         ({"l1": []}, "l1 is empty"),
         ({"l1": -1}, "l1 must be in"),

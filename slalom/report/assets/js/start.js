@@ -26,6 +26,7 @@
   const fill = (id, make) => part(id, make && ((mount) => slalom.fill(mount, make)));
   fill("facts", facts);
   fill("verdict", data.verdict !== undefined && ((mount) => mount.append(data.verdict)));
+  fill("comparison", slalom.comparison);
   fill("leaderboard", slalom.leaderboard);
   fill("legend", slalom.legend);
   part("curves", slalom.curves);

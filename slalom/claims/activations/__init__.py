@@ -1,0 +1,1 @@
+"""Activations and batch normalisation: one experiment, or a small family, a file."""

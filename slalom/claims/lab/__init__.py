@@ -1,0 +1,1 @@
+"""What experiments are made of: data, tuned training in lanes, points on surfaces."""

@@ -1,0 +1,1 @@
+"""Optimizers: one experiment, or a small family, a file."""

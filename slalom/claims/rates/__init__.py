@@ -1,0 +1,1 @@
+"""Learning rates, schedules and convergence: one experiment, or a small family, a file."""

@@ -1,0 +1,1 @@
+"""Regularisation, search and calculus: one experiment, or a small family, a file."""
