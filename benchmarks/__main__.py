@@ -7,7 +7,7 @@ import importlib
 
 PARTS = (
     "race", "optimizers", "lanes", "range", "curves", "sparse", "activations", "regularisation", "compare", "doctor",
-    "landscape",
+    "landscape", "tune",
     "doctor.overhead", "doctor.repair",
 )  # fmt: skip
 

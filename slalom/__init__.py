@@ -81,6 +81,12 @@ def _write_report(result: Any, path: Any) -> None:
     write_report(result, path)
 
 
+def _write_search(result: Any, path: Any) -> None:
+    from slalom.report import write_search
+
+    write_search(result, path)
+
+
 def _write_doctor(result: Any, path: Any) -> None:
     from slalom.report.doctor import write_doctor
 
@@ -108,6 +114,6 @@ def _inline(result: Any) -> str:
     return inline(result)
 
 
-_hooks.report, _hooks.doctor_report, _hooks.findings = _write_report, _write_doctor, _lane_findings
-_hooks.inline = _inline
+_hooks.report, _hooks.search_report, _hooks.inline = _write_report, _write_search, _inline
+_hooks.doctor_report, _hooks.findings = _write_doctor, _lane_findings
 _hooks.plot, _hooks.save, _hooks.png = _draw("plot"), _draw("save"), _draw("png")

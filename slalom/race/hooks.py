@@ -8,6 +8,9 @@ from typing import Any
 # Writes a result's page: (result, path) -> None. Set by slalom/__init__.py to slalom.report's.
 report: Callable[[Any, Any], None] | None = None
 
+# Writes a search's page, likewise.
+search_report: Callable[[Any, Any], None] | None = None
+
 # The same for an examination or a repair, which `slalom.doctor.hooks` hands on; here, since the doctor is loaded when first used.
 doctor_report: Callable[[Any, Any], None] | None = None
 

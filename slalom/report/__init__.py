@@ -9,9 +9,10 @@ from typing import Any
 from slalom.figures import build_race
 from slalom.figures.race import RaceLike
 from slalom.report.page import render, render_playground, write
+from slalom.report.search import render_search, write_search
 from slalom.report.shell import write_text
 
-__all__ = ["render", "render_playground", "write", "write_playground", "write_report"]
+__all__ = ["render", "render_playground", "render_search", "write", "write_playground", "write_report", "write_search"]
 
 
 def write_report(result: RaceLike, path: str | os.PathLike[str], range_test: Any = None) -> Path:

@@ -37,7 +37,7 @@ def race_payload(figure: RaceFigure) -> dict[str, Any]:
         "range_test": figure.range_test and asdict(figure.range_test),
         "plan": figure.plan, "data": figure.data, "environment": figure.environment, "notes": figure.notes,
     }  # fmt: skip
-    return {**_rounded(tables), "curves": _curves(figure.curves)}
+    return {**rounded(tables), "curves": _curves(figure.curves)}
 
 
 def common(rules: Sequence[str] = ()) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _curves(curves: CurveSet) -> dict[str, Any]:
 def _activations() -> dict[str, Any]:
     figures = build_activations()
     curves = {name: pack([getattr(f, name) for f in figures]) for name in ("value", "slope", "signal", "gradient")}
-    return {"x": [float(x) for x in grid()], "all": _rounded([as_dict(f) for f in figures]), **curves}
+    return {"x": [float(x) for x in grid()], "all": rounded([as_dict(f) for f in figures]), **curves}
 
 
 def _lanes(lanes: LaneTable) -> dict[str, Any]:
@@ -76,14 +76,15 @@ def _lanes(lanes: LaneTable) -> dict[str, Any]:
     return {**table, "best": [int(best) for best in lanes.best]}
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Every number to six digits; NaN and infinities as None."""
     if isinstance(value, float):
         if not math.isfinite(value):
             return None
         short = float(f"{value:.{DIGITS}g}")
         return int(short) if short.is_integer() and abs(short) < 1e15 else short
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return value

@@ -198,7 +198,13 @@ def watch(start: Callable[[Watch], Any], chosen: Mode, report: Path | None) -> i
     except (Exception, KeyboardInterrupt):
         _kept(view)
         raise
-    close(view, result, chosen, report, out)
+    page: str | None = None
+    try:
+        where = report or (None if result.directory is None else Path(result.directory) / "report.html")
+        if where is not None:
+            page = str(result.report(where))
+    finally:  # a page that cannot be written must not cost the answer
+        close(view, result, chosen, page, out)
     if result.stopped is not None:
         _kept(view)
         return exits.report(result.stopped, debug=False)
@@ -211,12 +217,12 @@ def _kept(view: Watch) -> None:
         print(f"slalom: go on with: slalom tune --resume {view.started.directory}", file=sys.stderr)
 
 
-def close(view: Watch, result: Any, chosen: Mode, report: Path | None, out: Console) -> None:
+def close(view: Watch, result: Any, chosen: Mode, page: str | None, out: Console) -> None:
     """The last words of a search, in the manner of its view."""
     if chosen == "json":
         from slalom.tune.events import to_text
 
-        say(to_text({"event": "result", **summary(result)}))
+        say(to_text({"event": "result", **summary(result), "page": page}))
     elif chosen == "quiet":
         if result.directory is not None:
             say(str(result.directory))
@@ -224,6 +230,8 @@ def close(view: Watch, result: Any, chosen: Mode, report: Path | None, out: Cons
         out.print(Text(str(result)), soft_wrap=True)
         if result.directory is not None:
             out.print(Text(f"directory  {result.directory}", "dim"), soft_wrap=True)
+        if page is not None:
+            out.print(Text(f"page       {page}   (one file: open it in a browser)", "dim"), soft_wrap=True)
 
 
 def summary(result: Any) -> dict[str, Any]:
@@ -250,11 +258,16 @@ def is_search(directory: Path) -> bool:
         return False  # whoever reads it says what is wrong
 
 
-def show_directory(directory: Path, *, json: bool) -> int:
-    """The result of a search's run directory."""
+def loaded(directory: Path) -> Any:
+    """The result in a run directory."""
     from slalom.tune import api
 
-    result = api.load(directory)
+    return api.load(directory)
+
+
+def show_directory(directory: Path, *, json: bool) -> int:
+    """The result of a search's run directory."""
+    result = loaded(directory)
     if json:
         say(json_format.dumps(summary(result)))
     else:

@@ -215,6 +215,7 @@ def report_directory(directory: Path, output: Path | None, range_test: Path | No
     from slalom.core.errors import BadDataError
     from slalom.race import api
     from slalom.report import write_report
+    from slalom.terminal import search
 
     tested = None
     if range_test is not None:
@@ -224,5 +225,10 @@ def report_directory(directory: Path, output: Path | None, range_test: Path | No
             made = f"make it with: slalom range --json > {range_test}"
             raise BadDataError(f"{range_test} holds no JSON ({error}); {made}") from error
     where = output or directory / "report.html"
-    write_report(api.load(directory), where, tested)
+    if search.is_search(directory):
+        if tested is not None:
+            raise BadDataError(f"--range-test goes into the page of a race; {directory} is a search: leave it out")
+        search.loaded(directory).report(where)
+    else:
+        write_report(api.load(directory), where, tested)
     say(str(where))

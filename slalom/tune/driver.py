@@ -103,6 +103,9 @@ class Driver:
                     self._take(finished)
         finally:
             self.executor.cancel()
+            finish = getattr(self.sampler, "finish", None)
+            if finish is not None:
+                finish(self.history.pasts())
 
     def ended(self) -> Done:
         """The last event."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -119,9 +121,16 @@ def parts_of(plan: TunePlan, data: Data, family: Family, space: Space, loss: Any
     _try_out(problem, space)
     batch = plan.lanes
     sampler = sampler_of(
-        plan.method, space, plan.seed, trials=plan.trials or LAID_OUT, batch=batch, points=plan.points, storage=plan.storage
-    )
+        plan.method, space, plan.seed, trials=plan.trials or LAID_OUT, batch=batch, points=plan.points, storage=plan.storage,
+        study_name=study_name(plan),
+    )  # fmt: skip
     return Parts(plan, problem, space, sampler)
+
+
+def study_name(plan: TunePlan) -> str:
+    """The name under which searches share a study: of the same data, space, model, epochs and objective."""
+    same = [plan.data["fingerprint"], plan.space, plan.model_name, plan.epochs, plan.objective, plan.loss]
+    return f"slalom-{plan.data['name']}-{hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
 def _try_out(problem: Problem, space: Space) -> None:

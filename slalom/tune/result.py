@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from torch import nn
 
 from slalom.core.errors import SlalomError
+from slalom.race import hooks
 from slalom.tune.history import History, Trial, shown
 from slalom.tune.plan import TunePlan
 from slalom.tune.protocol.importance import Importance, importance
@@ -210,6 +212,13 @@ class TuneResult:
         ]  # fmt: skip
         first = ["number", "state", "epoch", "val_loss", "val_metric", "value", "batch", "enqueued", "reason"]
         return pd.DataFrame(rows, columns=[*first, *self._history.space.params])
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page: one self-contained HTML file with history, importance, slices, parallel coordinates and a contour."""
+        if hooks.search_report is None:
+            raise SlalomError("the page is written by slalom.report; import slalom first")
+        hooks.search_report(self, path)
+        return Path(path)
 
     def export(self, storage: str, name: str = "slalom") -> None:
         """Write every trial to an Optuna study in a database (`sqlite:///study.db`), for its dashboard."""

@@ -101,6 +101,18 @@ def test_a_trial_alone_with_torch_comes_to_the_same_loss(whole):
     assert found.loss == pytest.approx(float(loss), rel=1e-9)
 
 
+def test_without_a_compiler_padded_lanes_come_to_the_same(monkeypatch):
+    from slalom.tune.training import family
+
+    given = {**GIVEN, "dtype": "float64", "budget": 6, "seeds": 1, "finalists": 1}
+    rows = slalom.tune(**given)
+    monkeypatch.setattr(family, "rowed", lambda *_: None)
+    padded = slalom.tune(**given)
+    for a, b in zip(rows.trials, padded.trials, strict=True):
+        assert a.state == b.state
+        assert np.allclose(a.rungs, b.rungs, rtol=1e-9)
+
+
 def test_a_kill_between_any_two_writes_loses_nothing_and_repeats_nothing(tmp_path, monkeypatch):
     """Each replace, unlink and append in turn is the last thing that the first process does; torn tails are added."""
     given = {**GIVEN, "epochs": 3, "lanes": 4, "budget": 8}
@@ -229,6 +241,28 @@ def test_a_search_with_a_model_resumes_to_the_bit(tmp_path):
 
     slalom.tune(**given, directory=tmp_path / "b", on_event=stop)
     assert facts(slalom.tune.resume(tmp_path / "b")) == facts(first)
+
+
+def test_searches_share_a_database_and_a_resumed_one_adds_nothing_twice(tmp_path):
+    import optuna
+
+    where = f"sqlite:///{tmp_path / 'shared.db'}"
+    given = {**GIVEN, "method": "bayesian", "storage": where, "lanes": 4, "budget": 8, "epochs": 3, "seeds": 1}
+
+    def stop(event):
+        if isinstance(event, RungDone) and event.batch == 1 and event.rung == 0:
+            raise KeyboardInterrupt
+
+    slalom.tune(**given, directory=tmp_path / "a", on_event=stop)
+    slalom.tune.resume(tmp_path / "a")
+    slalom.tune(**{**given, "seed": 1})
+    (name,) = optuna.get_all_study_names(where)
+    study = optuna.load_study(study_name=name, storage=where)
+    states = [t.state.name for t in study.trials]
+    assert len(states) == 16
+    assert set(states) == {"COMPLETE", "PRUNED"}
+    with pytest.raises(BadValueError, match="must be one of bayesian"):
+        slalom.tune(**{**given, "method": "random"})
 
 
 def test_budgets_and_rungs():

@@ -1,7 +1,8 @@
 """Which hypers matter: the share of the variance of validation results that each explains, with its uncertainty.
 
 fANOVA (Hutter, Hoos & Leyton-Brown 2014) by Optuna, with the trials drawn anew (bootstrap) for the spread. All trials are
-compared at one epoch: the last that enough of them have reached.
+compared at one epoch: the last that enough of them have reached. A share is of what a forest makes of so few trials: read it with
+its spread.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from slalom.tune.history import History
+from slalom.tune.history import History, Trial
 from slalom.tune.samplers.study import distribution, outward, quiet
 from slalom.tune.training.problem import Problem
 
 LEAST = 16  # trials at an epoch
-DRAWS = 12
-TREES = 24
+DRAWS = 8
+TREES = 16
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ def importance(history: History, problem: Problem, seed: int = 0) -> Importance:
     return Importance({names[i]: float(mean[i]) for i in order}, {names[i]: float(sd[i]) for i in order}, epoch, len(rows))
 
 
+def used(history: History, trial: Trial) -> list[Any]:
+    """A trial's values; one that is not in use there counts as the middle of its range, so that it explains nothing."""
+    return [trial.config[k] if k in trial.config else p.at(0.5) for k, p in history.space.params.items()]
+
+
 def _shares(history: History, rows: list[tuple[Any, float]], seed: int) -> dict[str, float]:
     import optuna
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
@@ -85,7 +91,7 @@ def _shares(history: History, rows: list[tuple[Any, float]], seed: int) -> dict[
     distributions = {k: distribution(p) for k, p in history.space.params.items()}
     ceiling = float(np.quantile(values, 0.9))  # a few that exploded would explain everything
     for trial, value in rows:
-        params = {k: outward(p, trial.point[k]) for k, p in history.space.params.items()}
+        params = {k: outward(p, v) for (k, p), v in zip(history.space.params.items(), used(history, trial), strict=True)}
         study.add_trial(optuna.trial.create_trial(value=min(value, ceiling), params=params, distributions=distributions))
     made: dict[str, float] = quiet(
         lambda: get_param_importances(study, evaluator=FanovaImportanceEvaluator(n_trees=TREES, seed=seed))

@@ -23,6 +23,7 @@ METHODS = {
     "cma": "CMA-ES, for spaces of numbers",
     "annealing": "neighbours of the present point, worse ones accepted ever more seldom",
 }
+OPTUNA = {"bayesian": "tpe", "gp": "gp", "evolution": "nsga2"}
 GRID_MOST = 64  # a space with so few combinations is tried whole
 FEW = 24  # trials below which no model is worth its name
 MANY = 1500  # trials from which TPE's time to ask grows beyond that of training
@@ -75,9 +76,12 @@ def _product(sizes: list[int | None]) -> int:
 
 
 def sampler_of(
-    method: str, space: Space, seed: int, *, trials: int, batch: int, points: int | None, storage: str | None
-) -> Sampler:
+    method: str, space: Space, seed: int, *, trials: int, batch: int, points: int | None, storage: str | None,
+    study_name: str = "slalom",
+) -> Sampler:  # fmt: skip
     """The sampler of a method; `trials`: how many it is laid out for. `points`: of a grid, a number."""
+    if storage is not None and method not in OPTUNA:
+        raise BadValueError(f"storage is for a study of Optuna's: method must be one of {', '.join(OPTUNA)}, got {method!r}")
     if method == "random":
         return RandomSearch(space, seed)
     if method == "grid":
@@ -88,8 +92,7 @@ def sampler_of(
         return CMA(space, seed, batch)
     if method == "manual":
         return Manual()
-    kind = {"bayesian": "tpe", "gp": "gp", "evolution": "nsga2"}[method]
-    return OptunaSampler(space, seed, kind, batch, storage)
+    return OptunaSampler(space, seed, OPTUNA[method], batch, storage, study_name)
 
 
 __all__ = ["METHODS", "Chosen", "Past", "chosen", "sampler_of"]

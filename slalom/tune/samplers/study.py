@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     import optuna
 
 NOTED = "Ordered:generation"  # what NSGA-II writes to a trial when it makes it
-RAW = (
-    "raw"  # numbers as Optuna gave them, where ours round differently: the model of a resumed search is then the same to the bit
-)
+SHARED = "optuna"  # a trial's number in a study that several searches share
+RAW = "raw"  # numbers as Optuna gave them, where ours round differently: a resumed search models the very same
 
 
 def distribution(param: Param) -> optuna.distributions.BaseDistribution:
@@ -84,6 +83,7 @@ class OptunaSampler:
         self.name = {"tpe": "TPE", "gp": "Gaussian process", "nsga2": "NSGA-II"}[kind]
         self.distributions = {k: distribution(p) for k, p in space.params.items()}
         self.study = new_study(storage, study_name)
+        self.shared = storage is not None
         self.theirs: dict[int, int] = {}  # our number -> Optuna's
         self.told: set[int] = set()
 
@@ -106,13 +106,18 @@ class OptunaSampler:
 
     def _bring(self, history: Sequence[Past]) -> None:
         """Let the study know what has been asked and told since."""
-        new = [p for p in history if p.number not in self.theirs]
-        for past in new:
-            self.study.add_trial(self._frozen(past))
-        if new:
-            numbers = [t.number for t in self.study.get_trials(deepcopy=False)[-len(new) :]]
-            self.theirs |= {p.number: n for p, n in zip(new, numbers, strict=True)}
-            self.told |= {p.number for p in new if p.value is not None}
+        storage = self.study._storage
+        for past in history:
+            if past.number in self.theirs:
+                continue
+            if self.shared and SHARED in past.attrs:  # asked by this search before it was resumed: it is there already
+                there = past.attrs[SHARED]
+                ended = self.study.get_trials(deepcopy=False)[there].state.is_finished()
+            else:
+                trial = storage.create_new_trial(self.study._study_id, template_trial=self._frozen(past))
+                there, ended = storage.get_trial(trial).number, past.value is not None
+            self.theirs[past.number] = there
+            self.told |= {past.number} if ended else set()
         for past in history:
             if past.value is not None and past.number not in self.told:
                 self._tell(past)
@@ -153,6 +158,11 @@ class OptunaSampler:
             intermediate_values={past.epoch: self._value(past)} if state == TrialState.PRUNED else None,
         )
 
+    def finish(self, history: Sequence[Past]) -> None:
+        """Let a study that others share know of the last trials."""
+        if self.shared:
+            self._bring(history)
+
     def ask(self, count: int, history: Sequence[Past]) -> list[Asked]:
         self._bring(history)
         self.study.sampler = self._sampler(len(history))
@@ -164,6 +174,7 @@ class OptunaSampler:
             raw = {k: v for k, v in trial.params.items() if outward(self.space[k], point[k]) != v}  # lost to rounding
             attrs = self.study._storage.get_trial(trial._trial_id).system_attrs if self.kind == "nsga2" else {}
             noted = {k: v for k, v in attrs.items() if k == NOTED}
+            noted |= {SHARED: trial.number} if self.shared else {}
             out.append(Asked(point, {**noted, **({RAW: raw} if raw else {})}))
         return out
 
