@@ -31,6 +31,8 @@ STRUCTURE = (
     rate.small_batch, rate.large_batch, start.died,
 )  # fmt: skip
 RATES = (rate.lower, rate.higher)
+# A wider model draws new weights, and so mends these too.
+FRESH = ("dead_relu", "bad_init", "vanishing_gradient", "exploding_gradient")
 ENOUGH = 0.85  # skill that a branch reached: it explains the symptom, and nothing weaker need be tried
 
 
@@ -90,7 +92,7 @@ def _experiments(case: Case, certain: list[Finding]) -> list[Finding]:
     found = tested(case, structure)
     if not any(t.gain.trial.train >= ENOUGH and t.suspect.weight >= 1 for t in found):
         found += tested(case, [s for rule in RATES for s in rule(case)])
-        if not any(t.gain.trial.train >= ENOUGH for t in found):
+        if not any(t.gain.trial.train >= ENOUGH or t.suspect.label in FRESH for t in found):
             found += tested(case, capacity.small(case))
     found.sort(key=lambda t: -t.rank)
     return _told(found)

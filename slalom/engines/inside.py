@@ -38,6 +38,9 @@ TensorGuards = _found("_C._dynamo.guards.TensorGuards")
 # Within it, subclasses of tensors are plain tensors to torch's functions; torch's guide on subclasses names it.
 plain_functions: Any = torch._C.DisableTorchFunctionSubclass
 
+_norms = _found("_foreach_norm")
+_differences = _found("_foreach_sub")
+
 KNOWN = _transform is not None and (_modes is not None or _mode is not None)
 if not KNOWN:
     warnings.warn(
@@ -75,3 +78,23 @@ def _not_compiled() -> Any:
 
 
 not_compiled: Callable[[F], F] = _not_compiled()  # a decorator: torch.compile leaves the function to Python
+
+
+def norms(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """The norm of each tensor, in few calls where torch has such.
+
+    >>> [float(n) for n in norms([torch.ones(4), torch.zeros(2)])]
+    [2.0, 0.0]
+    """
+    return list(_norms(tensors)) if _norms is not None else [t.norm() for t in tensors]
+
+
+def differences(left: list[torch.Tensor], right: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Each tensor of `left` less its fellow of `right`.
+
+    >>> differences([torch.ones(2)], [torch.ones(2)])
+    [tensor([0., 0.])]
+    """
+    if _differences is not None:
+        return list(_differences(left, right))
+    return [a - b for a, b in zip(left, right, strict=True)]

@@ -64,6 +64,13 @@ def holed(x, y):
     return x, y
 
 
+def off(model):
+    with torch.no_grad():
+        model[0].bias.fill_(-10)
+        model[2].bias.fill_(-10)
+    return model
+
+
 @pytest.mark.parametrize(
     ("label", "given"),
     [
@@ -73,6 +80,7 @@ def holed(x, y):
         ("lr_too_low", {"optimizer": adam(1e-6)}),
         ("missing_nonlinearity", {"model": net(nn.Identity)}),
         ("lr_too_high", {"optimizer": adam(3.0)}),
+        ("dead_relu", {"model": off(net())}),  # and not a model that is too small, which new weights would mend too
     ],
 )
 def test_a_fault_is_named_first(label, given):

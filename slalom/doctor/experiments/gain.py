@@ -44,6 +44,10 @@ class Gain:
         shown = math.isnan(self.right) or self.train >= CLEAR or self.right >= RIGHT
         return self.train >= need and self.left <= SHRINK and held and shown
 
+    def generalises(self) -> bool:
+        """Whether much is won on validation rows at no loss on training rows."""
+        return self.val >= CLEAR and self.train >= 0 and (math.isnan(self.right) or self.right >= 0)
+
     def figures(self) -> tuple[Figure, ...]:
         """The evidence, in words."""
         words = f"training skill won by a branch with {self.trial.change.words}"

@@ -17,9 +17,9 @@ Trials = Callable[[Case], list[Trial]]
 class Suspect:
     """`label`: of the finding, should its trials win. `evidence`: what raised the suspicion. `weight`: how far it goes before
     others that win as much: causes that lie in the data or the model's structure mend themselves at no learning rate,
-    while a rate
-    may make up for part of them. `step`: at which the suspicion stood; None for the step at which its branch led. `need`: the
-    skill that a trial must win.
+    while a rate may make up for part of them. `step`: at which the suspicion stood; None for the step at which its branch led.
+    `need`: the skill that a trial must win; with `by_val`, one that wins much on validation rows and loses none on training
+    rows has won too. `most`: no fault where the run as it stands has come to more than this share of the trial's skill.
     """
 
     label: str
@@ -28,6 +28,8 @@ class Suspect:
     weight: float = 1.0
     step: int | None = None
     need: float = NEED
+    by_val: bool = False
+    most: float = 1.0
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -46,7 +48,10 @@ def tested(case: Case, suspects: Sequence[Suspect]) -> list[Tested]:
     found = []
     for suspect in suspects:
         gains = [gain(case, trial) for trial in suspect.trials(case)]
-        helping = [g for g in gains if g.helps(suspect.need)]
+        gains = [
+            g for g in gains if case.run.broke is not None or case.reached[0] <= suspect.most * g.trial.train or suspect.by_val
+        ]
+        helping = [g for g in gains if g.helps(suspect.need) or (suspect.by_val and g.generalises())]
         if helping:
             found.append(Tested(suspect, max(helping, key=lambda g: g.total)))
     return sorted(found, key=lambda t: -t.rank)

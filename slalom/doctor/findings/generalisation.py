@@ -15,8 +15,10 @@ from slalom.doctor.finding import Finding, finding
 RISE, MILD_RISE, GAP = 0.15, 0.04, 0.3  # skill lost since the best look; the same where the parts are this far apart
 NOISES = 3.0
 APART, ERRORS = 0.2, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
+SENSE = 0.3  # accuracy (or R2) on validation rows from which they can be called cleaner; below it neither part is read
 BEHIND = 0.15  # skill that validation rows lack, from which it is asked why
 LEARNT = 0.1
+APART_NUMBERS = 0.4  # for targets that are numbers, whose score swings more
 BY_HEART, GAP_BY_HEART, APART_BY_HEART = 0.97, 0.2, 0.1  # training skill; what validation rows lack, in skill and accuracy
 STALE = 0.6  # of the run: the best look came before
 WRONG = 0.08  # accuracy that validation rows must lack: a loss that rises by overconfidence alone does no harm
@@ -78,9 +80,11 @@ def told_apart(case: Case) -> list[Finding]:
     if held is None:
         return []
     apart, error = held.val - held.train, held.error
-    if abs(apart) < max(APART, ERRORS * error):
+    if abs(apart) < max(APART if held.what == "accuracy" else APART_NUMBERS, ERRORS * error):
         return []
     if apart > 0:
+        if held.val < SENSE:
+            return []
         figures = _figures(held, apart, error)
         return [finding("corrupted_labels", figures, 0.9, held.step, share=_share(held))]
     if case.reached[0] - case.reached[1] < BEHIND:

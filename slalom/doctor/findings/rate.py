@@ -14,12 +14,14 @@ from slalom.doctor.experiments.suspects import Suspect
 from slalom.doctor.fixes.batch import GROUP_NORM
 from slalom.doctor.fixes.learning_rate import times
 
+GAINED = 0.6  # of the skill at a higher rate: a run at a usual rate that has come so far wants more steps, and is not at fault
 COOLED, EARLY = 0.03, 0.6  # of the peak rate; of the epochs
 MOMENTUM = 0.95
 FEW, TINY = 8, 2  # rows of a batch
 WHOLE = 0.4  # of the rows in one batch
 AWAY, GROWING = 100.0, 10.0  # times its start: a loss that has left; times what it was half a run before
 FAR, STILL = 100.0, 0.02  # times below the usual rate; skill that two higher rates must win for a third to be tried
+PEAK = 3.0  # times the loss of a constant prediction: no rate that suits goes there
 STUCK, ROUGH = 0.05, 0.3  # skill of a run that has learnt nothing; share of looks at which a run that does not settle rises
 ADAPTIVE = ("Adam", "Adagrad", "RMSprop", "Adadelta", "Lion", "Adafactor", "Lamb")
 USUAL = {True: 2e-4, False: 2e-3}  # rates that are low for adaptive optimizers, and for the others
@@ -47,7 +49,9 @@ def higher(case: Case) -> list[Suspect]:
     """A rate that may be raised: where the loss neither leaves nor jumps."""
     if away(case) or case.reached[0] < -0.5:
         return []
-    return [Suspect("lr_too_low", _pace(case), _raised, need=MUCH)]
+    pace = _pace(case)
+    slow = _slow(case) or any(f.value > f.threshold for f in pace)
+    return [Suspect("lr_too_low", pace, _raised, need=MUCH, most=1.0 if slow else GAINED)]
 
 
 def _raised(case: Case) -> list[Trial]:
@@ -89,16 +93,28 @@ def lower(case: Case) -> list[Suspect]:
     """A rate that may be lowered: where the loss leaves, jumps, or has learnt nothing."""
     unsteady = rough(case)
     gone = away(case)
-    if not (gone or unsteady >= ROUGH or case.reached[0] < STUCK):
+    high = _peak(case)
+    if not (gone or unsteady >= ROUGH or case.reached[0] < STUCK or high > PEAK or case.reached[1] < 0):
         return []
     if gone:
         words = "the loss is not finite from step" if case.run.broke is not None else "largest loss over its start"
         losses = np.array(case.run.losses)
         value = float(case.run.broke) if case.run.broke is not None else float(losses.max() / max(abs(losses[0]), 1e-12))
         figures: tuple[Figure, ...] = (Figure("away", value, 0.0 if case.run.broke is not None else AWAY, words),)
+    elif high > PEAK:
+        figures = (Figure("peak", high, PEAK, "largest training loss over that of a constant prediction"),)
+    elif unsteady < ROUGH and case.reached[1] < 0:
+        figures = (Figure("behind", -case.reached[1], 0.0, "(minus the) validation skill: worse than a constant prediction"),)
     else:
         figures = (Figure("rough", unsteady, ROUGH, "share of looks in the second half at which the training loss rises"),)
-    return [Suspect("divergence" if gone else "lr_too_high", figures, _lowered)]
+    return [Suspect("divergence" if gone else "lr_too_high", figures, _lowered, by_val=True)]
+
+
+def _peak(case: Case) -> float:
+    """The largest loss after the first quarter of the looks, over that of a constant prediction."""
+    seen = case.run.train()
+    later = [float(v) for v in seen[len(seen) // 4 :] if math.isfinite(v)]
+    return max(later, default=0.0) / max(case.skills[0].constant, 1e-12)
 
 
 def _lowered(case: Case) -> list[Trial]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from slalom.doctor.online.record import Flags, Floats, Watched
+from slalom.engines.inside import differences, norms
 from slalom.nets.kinds import BATCH_NORMS, CONVOLUTIONS
 
 SAMPLE = 64  # entries of a parameter whose change is followed
@@ -56,9 +57,8 @@ class Layers:
             return np.full(len(self.parameters), np.nan)
         old, self._before = self._before, []
         with torch.no_grad():
-            new = torch._foreach_norm(torch._foreach_sub(self.sample(), old))
-            norms = torch._foreach_norm(old)
-            change, weight = _numbers(new), _numbers(norms)
+            new = norms(differences(self.sample(), old))
+            change, weight = _numbers(new), _numbers(norms(old))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(weight > 0, change / weight, np.where(change > 0, np.inf, 0.0))
 
@@ -68,8 +68,8 @@ class Layers:
         grads = {k: p.grad for k, p in enumerate(self.parameters) if p.grad is not None and not p.grad.is_sparse}
         if grads:
             given = list(grads)
-            norms = _numbers(torch._foreach_norm(list(grads.values())))
-            found[given] = norms / np.sqrt([self.record.sizes[k] for k in given])
+            sizes = _numbers(norms(list(grads.values())))
+            found[given] = sizes / np.sqrt([self.record.sizes[k] for k in given])
         return found
 
     def silent(self) -> dict[str, Flags]:

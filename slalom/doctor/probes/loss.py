@@ -88,10 +88,13 @@ def _distance(at: Any, moved: Tensor, y: Tensor) -> bool:
 
 def _paired(at: Any, moved: Tensor, y: Tensor) -> bool:
     """False where the loss is the same for other targets: shapes broadcast against each other, or outputs count for nothing."""
+    generator = torch.Generator().manual_seed(1)
+    if y.is_floating_point() and len(y) > 2 and float(y.std()) > 0:  # beside large targets all small outputs are alike
+        noise = torch.randn(moved.shape, generator=generator).to(moved.device, moved.dtype)
+        moved = y.double().mean().to(moved.dtype) + y.double().std().to(moved.dtype) * noise
     base = at(moved)
     if not math.isfinite(base) or len(y) < 3:
         return True
-    generator = torch.Generator().manual_seed(1)
     told = False
     for _ in range(4):
         other = y[torch.randperm(len(y), generator=generator).to(y.device)]

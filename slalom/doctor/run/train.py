@@ -15,6 +15,7 @@ from slalom.core.errors import BadValueError, SlalomError
 from slalom.doctor.run.record import Look, Run
 from slalom.doctor.run.skill import outputs_of, right, sample
 from slalom.doctor.setup import Pair, Setup
+from slalom.engines.inside import norms
 
 FIRST, LOOKS = 5, 40  # steps at the start whose updates are all measured; looks of a run, about
 
@@ -168,7 +169,7 @@ def _look(step: int, model: nn.Module, loss_fn: Any, train_part: Pair, val_part:
 def _norm(grads: list[Tensor]) -> float:
     if not grads:
         return 0.0
-    return float(torch.stack(torch._foreach_norm(grads)).norm())
+    return float(torch.stack(norms(grads)).norm())
 
 
 def _note(run: Run, named: dict[str, nn.Parameter], missing: dict[str, bool]) -> None:

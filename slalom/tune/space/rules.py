@@ -48,7 +48,7 @@ def rule_params(rules: list[str], *, hypers: bool = True) -> dict[str, Float]:
     """`RULE.lr` for each rule, and with `hypers` its other numbers (but eps): `{"adam.lr": ..., "adam.b1": ...}`.
 
     >>> list(rule_params(["sgd", "adam"]))
-    ['sgd.lr', 'sgd.weight_decay', 'adam.lr', 'adam.b1', 'adam.b2', 'adam.weight_decay']
+    ['sgd.lr', 'sgd.momentum', 'sgd.weight_decay', 'adam.lr', 'adam.b1', 'adam.b2', 'adam.weight_decay']
     """
     made: dict[str, Float] = {}
     for text in rules:

@@ -59,3 +59,10 @@ def test_the_loss_s_own_error_comes_through():
 
 def test_a_loss_without_targets_is_no_mismatch():
     assert loss_facts(lambda o, y: o.square().mean(), ONE, NUMBER).paired
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_large_targets_are_paired_though_all_small_outputs_are_alike_beside_them():
+    y = 1000 * NUMBER + 50_000
+    assert loss_facts(nn.MSELoss(), ONE, y[:, None]).paired
+    assert not loss_facts(nn.MSELoss(), ONE, y).paired
