@@ -17,7 +17,9 @@ FROM, FACTOR = 0.75, 0.1  # of the run, from which the branch goes on at this sh
 LEFT, LEFT_VAL = 0.75, 0.9  # shares of the loss that are left by it
 WON, WON_VAL = 0.02, 0.01  # skill won by it
 FALLING = 0.75  # the level of the last fifth over that before: lower, and the run is still falling by itself
-GOOD = 0.94  # skill from which a late rate is no harm worth an alarm
+DONE = 0.995  # skill from which there is nothing to win
+GOOD, LEFT_GOOD = 0.94, 0.6  # skill from which a late rate is harm only where so much of both losses goes
+MUCH, LEFT_MUCH = 0.04, 0.82  # skill won that is worth telling where noise keeps most of the loss
 STILL_HIGH = 0.3  # of the peak rate, at the end
 
 
@@ -36,7 +38,7 @@ def dropped(setup: Setup) -> Change | None:
 def look(case: Case) -> list[Finding]:
     """Told where the run is flat by now, and the branch lowers both losses well."""
     run = case.run
-    if run.broke is not None or not 0 < case.reached[0] < GOOD or (run.rates and run.rates[-1] < STILL_HIGH * max(run.rates)):
+    if run.broke is not None or not 0 < case.reached[0] < DONE or (run.rates and run.rates[-1] < STILL_HIGH * max(run.rates)):
         return []
     seen = run.train()
     if len(seen) < 12 or flat(seen) < FALLING:
@@ -61,11 +63,12 @@ def _judged(case: Case, trial: Trial) -> list[Finding]:
     figures = [
         Figure("left", -left, -LEFT, f"(minus the) training loss of a branch with {trial.change.words}, over the run's own")
     ]
-    ok = left <= LEFT and won >= WON
+    good = case.reached[0] >= GOOD
+    ok = left <= LEFT_GOOD if good else (left <= LEFT and won >= WON) or (left <= LEFT_MUCH and won >= MUCH)
     if not math.isnan(trial.val):
         left_val = other[1] / mine[1] if mine[1] > 0 else 1.0
         figures.append(Figure("left_val", -left_val, -LEFT_VAL, "(minus the) validation loss of it, over the run's own"))
-        ok = ok and left_val <= LEFT_VAL and trial.val - case.reached[1] >= WON_VAL
+        ok = ok and left_val <= (LEFT_GOOD if good else LEFT_VAL) and (good or trial.val - case.reached[1] >= WON_VAL)
     return [finding("lr_too_high_late", figures, 0.8, _since(case))] if ok else []
 
 
