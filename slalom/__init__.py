@@ -53,7 +53,7 @@ __all__ = [
 _LANES = ("Lane", "Lanes", "TorchOptimizer", "lanes_of")
 _HOMES = {  # public names that are loaded when first used, and the module that each is at home in
     "Doctor": "slalom.doctor.online",
-    "examine": "slalom.doctor",
+    "examine": "slalom.doctor.examine",
     "learning_curve": "slalom.race.learning_curve",
     "range_test": "slalom.race.range",
     "repair": "slalom.doctor.repairing",

@@ -37,7 +37,7 @@ class Claim:
     - `criteria`: the decision rule, fixed before the run; all held: holds, none: fails, some: depends, on `switch`.
     - `prototype`: the verdict of the prototype that the claims were collected with; `note`: why this one differs, and what else a
       reader should know.
-    - `seeds`: in each of two sets; 1 where nothing is random. `budget`: seconds on two cores.
+    - `seeds`: in each of two sets; 1 where nothing is random.
     """
 
     id: str
@@ -50,7 +50,6 @@ class Claim:
     prototype: Kind | None = None
     note: T = NOTHING
     seeds: int = SEEDS
-    budget: float = 20.0
     kind: Literal["measured", "exact"] = "measured"
 
     def __post_init__(self) -> None:

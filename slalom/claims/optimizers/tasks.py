@@ -100,7 +100,7 @@ KINDS = (("shallow", "2 hidden layers", "2 个隐层", 2, False), ("deep", "6 hi
           "手写数字，宽度 32 的 MLP，各五个学习率：十个批量的平均损失降到 0.2 以下所需步数，SGD 与 Adam 之比。"),
         tuple(above(k, T(f"log2 of SGD's steps over Adam's, {en}", f"SGD 与 Adam 步数之比的 log2，{zh}"))
               for k, en, zh, _, _ in KINDS),
-        switch=T("depth and normalisation", "深度与归一化"), budget=30.0,
+        switch=T("depth and normalisation", "深度与归一化"),
     )
 )  # fmt: skip
 def o19(plan: Plan) -> Outcome:

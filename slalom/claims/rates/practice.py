@@ -80,7 +80,7 @@ CASES = (("sgd 64", "sgd", 64, decades(0.03, 10, 4)), ("sgd 16", "sgd", 16, deca
              0.15) for n, *_ in CASES[::2])),
         erratum=T("A fair heuristic for a rate that works, not the best rate. Slalom's own test trains at many rates side by "
             "side instead.", "它是找到可用学习率的不错的经验法则，而不是最佳学习率。Slalom 自己的测试改为并排训练多个学习率。"),
-        switch=T("\"works\" or \"best\"", "“可用”还是“最佳”"), prototype="depends", seeds=3, budget=30.0,
+        switch=T("\"works\" or \"best\"", "“可用”还是“最佳”"), prototype="depends", seeds=3,
     )
 )  # fmt: skip
 def l8(plan: Plan) -> Outcome:

@@ -125,8 +125,7 @@ def wrapped(x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, T
         (points("data", "three times the data", "三倍数据"), points("noise", "Gaussian noise .3", "高斯噪声 0.3"),
          points("shift", "shifts by 1 pixel, padded", "平移 1 像素，补零"), points("wrapped", "shifts by up to 2 pixels, "
              "wrapped round", "平移至多 2 像素，首尾相接")),
-        switch=T("whether the task is invariant to the transformation", "任务对该变换是否不变"), prototype="depends", budget=
-            30.0,
+        switch=T("whether the task is invariant to the transformation", "任务对该变换是否不变"), prototype="depends",
     )
 )  # fmt: skip
 def r8(plan: Plan) -> Outcome:

@@ -1,9 +1,7 @@
 /* A chain of layers over lanes: losses and gradients of a batch, or outputs. One lane after another: its activations, and for
    small networks its weights too, stay in the core's own cache. */
 
-enum { CROSS_ENTROPY, SQUARED_ERROR };
-
-/* Loss of outputs Z [out, batch] and its gradient D; as torch, a target of -100 counts as a sample without loss. */
+/* Loss of outputs Z [out, batch] and its gradient D; as torch, an IGNORED target counts as a sample without loss. */
 static real cross_entropy(long out, const Lane *s, const real *Z, const int64_t *y, real *D) {
     long B = s->padded;
     real *most = s->each, *norm = s->each + B;
@@ -14,14 +12,14 @@ static real cross_entropy(long out, const Lane *s, const real *Z, const int64_t 
     for (long c = 0; c < out; c++)
         for (long b = 0; b < B; b++) norm[b] += D[c * B + b] = exponential(Z[c * B + b] - most[b]);
     for (long b = 0; b < B; b++) {
-        int counts = b < s->batch && y[b] != -100;
+        int counts = b < s->batch && y[b] != IGNORED;
         if (counts) sum += log(norm[b]) + most[b] - Z[y[b] * B + b];
         norm[b] = counts ? 1 / (norm[b] * s->batch) : 0;
     }
     for (long c = 0; c < out; c++)
         for (long b = 0; b < B; b++) D[c * B + b] = norm[b] == 0 ? 0 : D[c * B + b] * norm[b];
     for (long b = 0; b < s->batch; b++)
-        if (y[b] != -100) D[y[b] * B + b] -= R(1) / s->batch;
+        if (y[b] != IGNORED) D[y[b] * B + b] -= R(1) / s->batch;
     return sum / s->batch;
 }
 
@@ -79,8 +77,6 @@ int64_t slalom_memory(int64_t layers, const Layer *layer, int64_t batch) {
     }
     return all + 2 * most + 2 * padded + work + 2 * V;
 }
-
-#define MOST 256
 
 void slalom_run(const Call *call) {
     long batch = call->batch, padded = vectors(batch), features = call->layer->in, most = features * padded, n = call->layers;

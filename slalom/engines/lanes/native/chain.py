@@ -19,12 +19,12 @@ from slalom.engines.kernels.cache import library
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.losses import LOSSES, Loss
 from slalom.engines.lanes.mechanism import Buffers, Gradients
-from slalom.engines.lanes.native.layers import Chain, chain
+from slalom.engines.lanes.native.layers import KINDS, MOST, REAL, WHOLE, Chain, chain
 from slalom.engines.lanes.native.parts import Unfit
 
 FILES = ("gemm.c", "functions.c", "layers.c", "chain.c")
 FLAGS = ("-O3", "-ffp-contract=fast")  # products and sums in one rounding, as BLAS does them
-NAMED = ("cross_entropy", "mse")  # as chain.c numbers them
+NAMED = ("cross_entropy", "mse")
 IGNORED = -100  # torch's ignore_index
 
 
@@ -32,6 +32,9 @@ def source(dtype: torch.dtype) -> str:
     """The whole of the C for lanes of this dtype."""
     head = "#include <math.h>\n#include <stdint.h>\n#include <string.h>\n"
     head += "#define DOUBLE\ntypedef double real;\n" if dtype == torch.float64 else "typedef float real;\n"
+    head += f"#define MOST {MOST}\n#define IGNORED {IGNORED}\n"
+    head += "".join(f"enum {{ {', '.join(names).upper()} }};\n" for names in (KINDS, NAMED))
+    head += f"typedef struct {{ int64_t {', '.join(WHOLE)}; double {', '.join(REAL)}; }} Layer;\n"
     return head + "".join((Path(__file__).parent / name).read_text() for name in FILES)
 
 

@@ -1,14 +1,8 @@
 /* The layers of a chain, forward and backward, for one lane. Activations are [features, batch], `padded` numbers a row, a
-   multiple of a vector; a picture's features are [channels, height, width]. Gradients beyond the batch are 0. */
+   multiple of a vector; a picture's features are [channels, height, width]. Gradients beyond the batch are 0.
 
-typedef struct { /* as layers.py packs it */
-    int64_t kind, in, out, weight, bias, in_place, function, site, channels, height, width, out_height, out_width, kernel_height,
-        kernel_width, stride_height, stride_width, pad_height, pad_width,
-        buffer; /* which pair of running statistics; of a linear layer: whether its inputs may be those of the lane before */
-    double a, b;
-} Layer;
-
-enum { LINEAR, CONV, ELEMENTWISE, PRELU, BATCH_NORM, LAYER_NORM, DROPOUT, MAX_POOL, MEAN_POOL };
+   `Layer`, the kinds and the limits are declared by chain.py, from layers.py. `buffer`: which pair of running statistics; of a
+   linear layer, whether its inputs may be those of the lane before. */
 
 typedef struct { /* what a lane's layers share */
     long batch, padded;

@@ -23,7 +23,8 @@ WHOLE = (
     "kind", "in", "out", "weight", "bias", "in_place", "function", "site", "channels", "height", "width", "out_height",
     "out_width", "kernel_height", "kernel_width", "stride_height", "stride_width", "pad_height", "pad_width", "buffer",
 )  # fmt: skip
-ROW = np.dtype([*((name, np.int64) for name in WHOLE), ("a", np.float64), ("b", np.float64)])
+REAL = ("a", "b")
+ROW = np.dtype([*((name, np.int64) for name in WHOLE), *((name, np.float64) for name in REAL)])
 MOST = 256  # layers
 LARGE = 2**18  # weights of a linear layer from which BLAS is as fast (measured at 512 x 512, 128 samples)
 FROM_OUTPUT = ("relu", "leaky_relu", "clamp", "tanh", "sigmoid", "elu")  # their slope is known from what they give
