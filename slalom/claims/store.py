@@ -26,7 +26,7 @@ COMMITTED = Path(__file__).parent / "committed.json"
 
 
 class ClaimsPlan(BaseModel):
-    """What a run of claims is: which, and with how many seeds in each of two sets (None: each claim's own number), from which on."""
+    """What a run of claims is: which; how many seeds in each of two sets (None: each claim's own number), counted from which."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
