@@ -25,11 +25,12 @@ def run(
     """Test claims here and now.
 
     `claims`: ids such as "O13", one or several; None: all. `seeds`: in each of two sets, 2 at least (None: each claim's own
-    number, or 2 with `quick`). `first_seed`: the sets are counted from it; another one than the committed run's is a fresh test of
-    its verdicts. `directory`: a new or empty one for plan, environment and outcomes. `on_result`: called with each
+    number, or 2 with `quick`). `first_seed`: the sets are counted from it; another one than the committed run's is a fresh
+    test of its verdicts. `directory`: a new or empty one for plan, environment and outcomes. `on_result`: called with each
     `Result` as it finishes.
 
-    Raises `UnknownNameError` for an id that is not in the book, `BadValueError` for seeds out of range, `StoreError` for a directory that cannot be written.
+    Raises `UnknownNameError` for an id that is not in the book, `BadValueError` for seeds out of range, `StoreError` for a
+    directory that cannot be written.
 
     >>> print(run("O27").results["O27"].verdict.kind)
     holds
