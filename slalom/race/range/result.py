@@ -15,7 +15,8 @@ from slalom.race.range.curve import Phases
 @dataclass(frozen=True)
 class Point:
     """A rate of the curve: `loss` (median over seeds, infinite where a run diverged), its least and largest over seeds, after
-    `steps` steps of `seeds` seeds; `phase`: "too slow", "useful" or "diverging".
+    `steps` steps of `seeds` seeds; `phase`: "too slow", "useful" or "diverging", judged for as many steps as the longest had:
+    a rate set aside early can be useful though its loss has hardly fallen.
     """
 
     lr: float
