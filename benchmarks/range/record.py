@@ -1,8 +1,7 @@
-"""The design problems' records: what truths and picks are made from, computed once and kept in .cache/range."""
+"""The design problems' truths (a file beside this one) and what picks are made from (computed once, kept in .cache/range)."""
 
 from __future__ import annotations
 
-import pickle
 import sys
 import time
 from pathlib import Path
@@ -11,10 +10,11 @@ import numpy as np
 
 from benchmarks.range import design_images, design_problems
 from benchmarks.range.problem import OPTIMIZERS, Problem, curves
-from benchmarks.range.truth import LRS, STEPS, TAIL, Truth
+from benchmarks.range.truth import LRS, STEPS, Truth, truths
 from benchmarks.range.truth import SEEDS as JUDGES
 
 FOLDER = Path(".cache") / "range" / "design"
+TRUTHS = "truth_design.json"
 SEEDS = [100, 101]  # of the picks; none judges, else a pick would be flattered by luck that both share
 assert not set(SEEDS) & set(JUDGES)
 
@@ -25,17 +25,14 @@ def problems() -> list[Problem]:
 
 def recorded(problem: Problem, optimizer: str) -> tuple[Truth, np.ndarray]:
     """The truth, and the losses `[rates, seeds, steps]` that picks are made from."""
-    file = FOLDER / f"{problem.name} {optimizer}.pkl".replace("/", "-")
+    file = FOLDER / f"{problem.name} {optimizer}.npy"
     if not file.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         begin, used = time.perf_counter(), time.process_time()
-        seen = curves(problem, optimizer, LRS, [*JUDGES, *SEEDS], STEPS).astype(np.float32)
-        file.write_bytes(pickle.dumps(seen))
+        np.save(file, curves(problem, optimizer, LRS, SEEDS, STEPS).astype(np.float32))
         wall, own = time.perf_counter() - begin, time.process_time() - used
         print(f"{problem.name}, {optimizer}: {wall:.0f} s, {own:.0f} s of a core", flush=True)
-    seen = pickle.loads(file.read_bytes())
-    judged = seen[:, : len(JUDGES)].astype(np.float64)
-    return Truth(judged[:, :, -TAIL:].mean(2), float(judged[0, :, :20].mean())), seen[:, len(JUDGES) :]
+    return truths([problem], TRUTHS, (optimizer,))[problem.name, optimizer], np.load(file)
 
 
 if __name__ == "__main__":

@@ -134,9 +134,8 @@ def staged(subject: Subject, seeds: list[int], low: float, high: float, budget: 
     board.train(near, second)
     at = _rung(board.profile(near, TAILS[1], initial), near, UPWARD)
     further = {near[0]: near[0] - 1, near[-1]: near[-1] + 1}.get(at)
-    if (
-        further in rungs and board.looks[further].alive
-    ):  # the best may lie beyond; a rate that waited goes on from where it stands
+    # The best may lie beyond; a rate that waited goes on from where it stands.
+    if further is not None and further in rungs and board.looks[further].alive:
         near = sorted([*near, further])
         board.train([further], second)
         at = _rung(board.profile(near, TAILS[1], initial), near, UPWARD)

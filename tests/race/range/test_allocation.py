@@ -73,6 +73,15 @@ def test_the_pick_reads_the_last_fifth():
     assert from_search(late, spent, staged=False).suggestion == pytest.approx(1e-2, rel=0.2)
 
 
+def test_harder_batches_later_do_not_hide_that_the_loss_falls():
+    # from step 5 on every loss is higher by 2, more than any rate takes away
+    harder = Scripted(lambda lr, seed, t: np.where(lr < 3, np.exp(-lr * t / 10), np.inf) + 2.0 * (t >= 5))
+    found = from_search(harder, staged(harder, [0], LOW, HIGH, BUDGET, widen=True), staged=True)
+    assert 0.1 < found.suggestion < 3
+    still = Scripted(lambda lr, seed, t: 1.0 + 0.1 * (t >= 5) + 0.0 * lr)  # no rate does anything
+    assert from_search(still, staged(still, [0], LOW, HIGH, BUDGET, widen=True), staged=True).suggestion is None
+
+
 def test_the_middle_seed_counts():
     # of three seeds one diverges at 1e-1 and another is lucky there
     def loss(lr, seed, t):
