@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from slalom.engines.lanes.chunk import Chunk
 
 MOST_STEPS = 64  # a block's: what a call costs is then spread over enough steps
+MOST_PLACES = 2**22  # a block's: 32 MB of indices
 
 
 def in_c(lane: Lane, kernels: Kernels) -> bool:
@@ -92,8 +93,8 @@ class BlockRun:
             for k in chain.counters:
                 c.buffers[k] = c.buffers[k] + torch.from_numpy(taken)
             for i in np.flatnonzero(before & (live == 0)):
-                k = int(taken[i])
-                c.retire(int(i), begin + k + 1, float(given.losses[k, i]), math.sqrt(given.squares[k, i]))
+                step = int(taken[i])
+                c.retire(int(i), begin + step + 1, float(given.losses[step, i]), float(np.sqrt(given.squares[step, i])))
 
     def _kernel(self, update: RuleUpdate) -> StepInC:
         if id(update) not in self.kernels:
@@ -106,6 +107,7 @@ def _alike(batches: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
     """Runs of batches of one shape, not too long."""
     begin = 0
     for k in range(1, len(batches) + 1):
-        if k == len(batches) or k - begin == MOST_STEPS or batches[k].shape != batches[begin].shape:
+        most = min(MOST_STEPS, max(1, MOST_PLACES // max(1, batches[begin].numel())))
+        if k == len(batches) or k - begin == most or batches[k].shape != batches[begin].shape:
             yield batches[begin:k]
             begin = k

@@ -69,8 +69,9 @@ class Batches:
 class Rows:
     """Lanes of one rule: neighbours among those of the batches, from number `start`.
 
-    `params [lanes, D]`, `buffers` and `states` are changed in place, and so are `live` (uint8 `[lanes]`, cleared
-    where a lane stops) and `taken` (int64, steps taken). `coefficients [steps, lanes, ...]`: what the kernel gave. `l2`, `l1`: strengths of penalties `[lanes, D]` or None; `clip [lanes]` or None.
+    Changed in place: `params [lanes, D]`, `buffers`, `states`, `live [lanes]` (uint8, cleared where a lane stops) and `taken`
+    (int64, steps taken). `coefficients [steps, lanes, ...]`: what the kernel gave. `clip [lanes]`, or strengths of penalties
+    `l2`, `l1 [lanes, D]`: None for none.
     """
 
     start: int
@@ -183,4 +184,3 @@ def places(index: Sequence[Tensor], count: int) -> Tensor:
 
 
 __all__ = ["Batches", "Blocks", "Rows", "places"]
-
