@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +28,9 @@ MIXED = [
 
 
 def conv() -> nn.Module:
-    return nn.Sequential(nn.Unflatten(1, (1, 4, 4)), nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 5))
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 4, 4)), nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 5)
+    )
 
 
 MODELS = {"mlp": mlp, "normed": normed, "dropping": dropping, "conv": conv}
@@ -73,23 +77,33 @@ def test_squared_error_and_long_rows_too() -> None:
 
 
 def test_a_step_that_is_not_taken_leaves_statistics_and_scalar_states() -> None:
-    doomed = Lane(lanes_of("nadam", lr=1e200)[0].optimizer, seed=5)
-    batches = some_batches(9, lanes=3)
-    specs = [MIXED[0], doomed, MIXED[1]]
+    x = X.clone()
+    x[0] = math.nan
+    batches = [b.clamp(min=1) for b in some_batches(9, lanes=3)]
+    batches[4][1, 0] = 0
+    specs = [MIXED[0], Lane(entrant("nadam").optimizer(1e-2), seed=5), MIXED[1]]
     lanes = make(normed, specs)
-    losses, norms = lanes.epoch(X, Y, batches)
+    losses, norms = lanes.epoch(x, Y, batches)
     out = lanes.retired[1]
-    assert 1 <= out.step <= 9
-    assert np.isnan(losses[out.step :, 1]).all()
-    assert np.isnan(norms[out.step :, 1]).all()
-    assert np.isfinite(losses[: out.step - 1, 1]).all()
+    assert (out.step, out.last_finite_step, out.reason) == (5, 4, "loss is nan")
+    assert np.isnan(losses[4:, 1]).all()
+    assert np.isnan(norms[4:, 1]).all()
+    assert np.isfinite(np.delete(losses, 1, 1)).all()
     short = make(normed, specs)
-    if out.last_finite_step:
-        short.epoch(X, Y, batches[: out.last_finite_step])
+    short.epoch(x, Y, batches[:4])
     for name, tensor in short.weights(1).items():
         assert torch.equal(tensor, lanes.weights(1)[name])
+    held = [
+        float(update.scalars["mu_product"][chunk.numbers.index(1) - rows.start])
+        for run in (short, lanes)
+        for chunk in run._chunks
+        for rows, update in chunk.updates
+        if 1 in chunk.numbers[rows] and update.scalars
+    ]
+    assert len(held) == 2
+    assert held[0] == held[1] != 1
     healthy = make(normed, [specs[0], specs[2]])
-    assert np.array_equal(healthy.epoch(X, Y, [b[[0, 2]] for b in batches])[0], losses[:, [0, 2]])
+    assert np.array_equal(healthy.epoch(x, Y, [b[[0, 2]] for b in batches])[0], losses[:, [0, 2]])
 
 
 def test_indices_count_from_the_end_as_torchs_do_and_those_outside_are_refused() -> None:
