@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from slalom.engines.lanes.layered import RECURRENT, is_packed, layered
+from slalom.engines.lanes.native.recurrent import KINDS
+from slalom.engines.lanes.native.sequences import in_c, runs_in_c
 from slalom.engines.lanes.stack import cells
 from slalom.engines.lanes.stack.forms import LaneForms, lane_form
 from slalom.engines.lanes.stack.linear import linear, project
@@ -27,7 +29,19 @@ def run_layer(
     w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
     kind = func.__name__
 
-    def run(x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, *h: Tensor) -> tuple[Tensor, ...]:
+    def run(
+        x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, *h: Tensor
+    ) -> tuple[Tensor, ...]:
+        if runs_in_c(x, w_ih, w_hh, b_ih, b_hh, *h):
+            none = x.new_empty(0)
+            params = [w_ih, w_hh, none if b_ih is None else b_ih, none if b_hh is None else b_hh]
+            made = torch.ops.slalom.recurrent(x, h[0], h[1] if len(h) > 1 else none, params, kind, reverse)
+            return made[: 1 + len(h)]
+        return by_torch(x, w_ih, w_hh, b_ih, b_hh, *h)
+
+    def by_torch(
+        x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, *h: Tensor
+    ) -> tuple[Tensor, ...]:
         x = x.flip(1) if reverse else x
         start = [v.contiguous() for v in h]
         if kind == "gru":
@@ -49,6 +63,7 @@ def run_layer(
 
 
 assert cells.REGISTERED  # the operations that run_layer calls by name
+assert KINDS
 
 
 def recurrent(func: Any, lanes: LaneForms, *args: Any) -> tuple[Tensor, ...]:
@@ -75,8 +90,13 @@ def recurrent(func: Any, lanes: LaneForms, *args: Any) -> tuple[Tensor, ...]:
     return layered(func, args, layer, lanes.drop_all)
 
 
+def how() -> str:
+    """What it comes down to on this machine."""
+    return "a loop over time steps in C, a lane at a time" if in_c() else "a loop over time steps, all lanes in each"
+
+
 for _function in RECURRENT:
-    lane_form(_function, how="a loop over time steps, all lanes in each")(partial(recurrent, _function))
+    lane_form(_function, how=how)(partial(recurrent, _function))
 
 
 CELL = "two batched matrix products"
