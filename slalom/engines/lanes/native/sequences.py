@@ -13,8 +13,8 @@ from slalom.engines.kernels import NoCompilerError
 from slalom.engines.kernels.cache import library
 from slalom.engines.lanes.native.chain import FLAGS, source
 
-FILES = ("gemm.c", "functions.c", "layers.c", "sequences.c", "recurrent.c")
-SYMBOLS = ("slalom_recurrent", "slalom_recurrent_back", "slalom_recurrent_kept", "slalom_recurrent_scratch")
+FILES = ("gemm.c", "functions.c", "layers.c", "sequences.c", "recurrent.c", "attention.c", "encoder.c")
+SYMBOLS = tuple(f"slalom_{layer}{what}" for layer in ("recurrent", "encoder") for what in ("", "_back", "_kept", "_scratch"))
 
 
 @cache
