@@ -7,7 +7,7 @@ enum { IN_WEIGHT, IN_BIAS, OUT_WEIGHT, OUT_BIAS, UP_WEIGHT, UP_BIAS, DOWN_WEIGHT
 typedef struct { /* as encoder.py packs it */
     int64_t lanes, time, batch, width, heads, inner, function, first, keep, site; /* first: LayerNorm first; site: of dropout */
     int64_t x_lane, x_time, x_sample, out_lane, out_time, out_sample, dx_lane, dx_time, dx_sample, d_lane, d_time, d_sample;
-    int64_t mask_time, mask_sample; /* steps of the order in which dropout draws */
+    int64_t mask_time, mask_sample; /* rows from one to the next where dropout draws */
     int64_t by_lane[PARAMETERS];
     const real *params[PARAMETERS], *x, *mask;
     const int64_t *keys;
@@ -57,12 +57,12 @@ static void dense(long out, long in, const Room o, const real *W, const real *b,
 #define DROP(which, features, X)                                                                                             \
     {                                                                                                                        \
         Drop drop = dropout_of(e, key, which);                                                                               \
-        drop_rows(&drop, features, e->time, e->mask_time, e->mask_sample, o.padded, X, o.run, each);                         \
+        drop_rows(&drop, features, e->time, (features) * e->mask_time, (features) * e->mask_sample, o.padded, X, o.run, each);                         \
     }
 
 /* Y: where the output goes, and meanwhile what is added to a residual. */
 static void encoder_lane(const Encoder *e, const Room o, const real *const *P, uint32_t key, real *k, real *Y, real *scratch) {
-    long d = e->width, bytes = d * o.run * sizeof(real);
+    long d = e->width;
     real *X = k, *R1 = k + o.R1, *N1 = k + o.N1, *U = k + o.U, *H = k + o.H, *R2 = k + o.R2, *each = scratch + 2 * o.weights;
     Heads a = heads_of(e, o, key);
     if (e->first) norm_rows(d, o.n, o.run, X, P[NORM1_WEIGHT], P[NORM1_BIAS], e->eps[0], N1, k + o.S1);

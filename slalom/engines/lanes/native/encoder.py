@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from slalom.engines.lanes.native.layers import FUNCTIONS
-from slalom.engines.lanes.native.sequences import by_lane, pointer, rows, sequences, strides
+from slalom.engines.lanes.native.sequences import by_lane, give, once, pointer, rows, sequences, strides, take
 
 PARAMETERS = 12  # weight and bias of: query, key and value; output; both dense layers; both norms
 _WHOLE = ("lanes", "time", "batch", "width", "heads", "inner", "function", "first", "keep", "site")
@@ -44,7 +44,7 @@ def _call(
     numbers = (n, time, batch, width, heads, inner, function, first, 0, site)
     return _Call(
         **dict(zip(_WHOLE, numbers, strict=True)), **steps,
-        mask_time=width * (1 if batch_first else batch), mask_sample=width * (time if batch_first else 1),
+        mask_time=1 if batch_first else batch, mask_sample=time if batch_first else 1,
         by_lane=(ctypes.c_int64 * PARAMETERS)(*(t.stride(0) if t.numel() else 0 for t in params)),
         params=(ctypes.c_void_p * PARAMETERS)(*map(pointer, params)),
         x=x.data_ptr(), mask=pointer(mask), keys=keys.data_ptr(), out=pointer(out), d_out=pointer(d_out), dx=pointer(dx),
@@ -69,7 +69,8 @@ def encoder_layer(
     call = _call(x, params, mask, keys, whole, real, out=out)
     call.keep = keeps
     lib = sequences(x.dtype)
-    kept = x.new_empty(len(x) if keeps else 1, lib.slalom_encoder_kept(ctypes.byref(call)))
+    size = lib.slalom_encoder_kept(ctypes.byref(call))
+    kept = take(x, len(x), size) if keeps else x.new_empty(1, size)
     scratch = x.new_empty(lib.slalom_encoder_scratch(ctypes.byref(call)))
     call.kept, call.scratch = kept.data_ptr(), scratch.data_ptr()
     lib.slalom_encoder(ctypes.byref(call))
@@ -84,6 +85,7 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
 
 
 def _backward(ctx: Any, d_out: Tensor, _kept: Any) -> tuple[Any, ...]:
+    once(ctx)
     x, mask, keys, kept, *params = ctx.saved_tensors
     params, keys, d_out = [by_lane(p) for p in params], keys.contiguous(), rows(d_out)
     mask = None if mask is None else mask.contiguous()
@@ -95,6 +97,7 @@ def _backward(ctx: Any, d_out: Tensor, _kept: Any) -> tuple[Any, ...]:
     scratch = x.new_empty(lib.slalom_encoder_scratch(ctypes.byref(call)))
     call.kept, call.scratch = kept.data_ptr(), scratch.data_ptr()
     lib.slalom_encoder_back(ctypes.byref(call))
+    give(kept)
     return dx, grads, None, None, None, None
 
 

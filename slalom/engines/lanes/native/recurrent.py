@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slalom.engines.lanes.native.sequences import by_lane, pointer, rows, sequences, strides
+from slalom.engines.lanes.native.sequences import by_lane, give, once, pointer, rows, sequences, strides, take
 
 KINDS = ("gru", "lstm", "rnn_tanh", "rnn_relu")
 _WHOLE = ("lanes", "time", "batch", "in", "hidden", "kind", "reverse", "keep")
@@ -62,7 +62,8 @@ def recurrent(
     call = _call(kind, reverse, x, h, params, c=c, out=out, last_h=last_h, last_c=last_c)
     call.keep = keeps
     lib = sequences(x.dtype)
-    kept = x.new_empty(n if keeps else 1, lib.slalom_recurrent_kept(ctypes.byref(call)))
+    size = lib.slalom_recurrent_kept(ctypes.byref(call))
+    kept = take(x, n, size) if keeps else x.new_empty(1, size)
     scratch = x.new_empty(lib.slalom_recurrent_scratch(ctypes.byref(call)))
     call.kept, call.scratch = kept.data_ptr(), scratch.data_ptr()
     lib.slalom_recurrent(ctypes.byref(call))
@@ -74,13 +75,10 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
     ctx.save_for_backward(x, h, c, output[3], *params)
     ctx.mark_non_differentiable(output[3])
     ctx.set_materialize_grads(False)
-    ctx.spent = False
 
 
 def _backward(ctx: Any, d_out: Tensor | None, d_h: Tensor | None, d_c: Tensor | None, _kept: Any) -> tuple[Any, ...]:
-    if ctx.spent:
-        raise RuntimeError("the gradient of a recurrent layer of lanes is taken in place, once")
-    ctx.spent = True
+    once(ctx)
     x, h, c, kept, *params = ctx.saved_tensors
     x, params = rows(x), [by_lane(p) for p in params]
     grads = [torch.empty(p.shape, dtype=p.dtype) for p in params]
@@ -97,6 +95,7 @@ def _backward(ctx: Any, d_out: Tensor | None, d_h: Tensor | None, d_c: Tensor | 
     scratch = x.new_empty(lib.slalom_recurrent_scratch(ctypes.byref(call)))
     call.scratch = scratch.data_ptr()
     lib.slalom_recurrent_back(ctypes.byref(call))
+    give(kept)
     return dx, dh, dc if c.numel() else None, grads, None, None
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +17,8 @@ from slalom.engines.lanes.native.chain import FLAGS, source
 
 FILES = ("gemm.c", "functions.c", "layers.c", "sequences.c", "recurrent.c", "attention.c", "encoder.c")
 SYMBOLS = tuple(f"slalom_{layer}{what}" for layer in ("recurrent", "encoder") for what in ("", "_back", "_kept", "_scratch"))
+
+MOST_FREE = 8  # layers whose memory a thread holds on to
 
 
 @cache
@@ -41,6 +45,36 @@ def runs_in_c(*tensors: Tensor | None) -> bool:
 def in_c() -> bool:
     """Whether float32 layers run in C."""
     return runs_in_c(torch.empty(0))
+
+
+class _Free(threading.local):
+    """Memory of this thread that a way back has done with: fresh pages cost as much as what is computed in them."""
+
+    def __init__(self) -> None:
+        self.tensors: list[Tensor] = []
+
+
+_free = _Free()
+
+
+def take(like: Tensor, lanes: int, size: int) -> Tensor:
+    """`[lanes, size]` in the dtype of `like`, with anything in it."""
+    for k, tensor in enumerate(_free.tensors):
+        if tensor.shape == (lanes, size) and tensor.dtype == like.dtype:
+            return _free.tensors.pop(k)
+    return like.new_empty(lanes, size)
+
+
+def give(tensor: Tensor) -> None:
+    """What `take` gave, once nothing reads it any more."""
+    _free.tensors = [*_free.tensors[-(MOST_FREE - 1) :], tensor.detach()]
+
+
+def once(ctx: Any) -> None:
+    """RuntimeError where a way back is taken again: what was kept for it is someone else's by then."""
+    if getattr(ctx, "spent", False):
+        raise RuntimeError("the gradient of a layer of lanes that runs in C can be taken once")
+    ctx.spent = True
 
 
 def pointer(tensor: Tensor | None) -> int | None:
