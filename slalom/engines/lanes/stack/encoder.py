@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slalom.engines.lanes.native.encoder import PARAMETERS
+from slalom.engines.lanes.native import encoder as native
 from slalom.engines.lanes.native.layers import ELEMENTWISE, FROM_OUTPUT, FUNCTIONS
 from slalom.engines.lanes.native.sequences import runs_in_c
 from slalom.engines.lanes.stack.forms import LaneForms, module_form
 
-_CALLED = {F.relu: "relu", torch.relu: "relu", F.gelu: "gelu", F.silu: "silu", F.mish: "mish"}
+_CALLED: dict[object, str] = {F.relu: "relu", torch.relu: "relu", F.gelu: "gelu", F.silu: "silu", F.mish: "mish"}
 
 
 def _activation(layer: nn.TransformerEncoderLayer) -> str | None:
@@ -34,8 +34,8 @@ def _parameters(layer: nn.TransformerEncoderLayer) -> list[Tensor | None] | None
     if not as_made or not own._qkv_same_embed_dim or own.bias_k is not None or own.add_zero_attn:
         return None
     parts = (own.out_proj, *dense, *norms)
-    found = [own.in_proj_weight, own.in_proj_bias, *(p for m in parts for p in (m.weight, m.bias))]
-    assert len(found) == PARAMETERS
+    found: list[Tensor | None] = [own.in_proj_weight, own.in_proj_bias, *(p for m in parts for p in (m.weight, m.bias))]
+    assert len(found) == native.PARAMETERS
     return found
 
 
@@ -50,7 +50,7 @@ def encoder_layer(
 ) -> Tensor | None:  # fmt: skip
     """`torch.nn.TransformerEncoderLayer`, without a mask or with one that all lanes and samples share."""
     found, function = _parameters(layer), _activation(layer)
-    if found is None or function is None or src.dim() != 3 or src_key_padding_mask is not None:
+    if found is None or function is None or src.dim() != 3 or src_key_padding_mask is not None or not runs_in_c(src, *found):
         return None
     if is_causal and src_mask is None:
         return None  # torch refuses it
@@ -62,12 +62,10 @@ def encoder_layer(
     shares += [_share(m.p, m.training) for m in (layer.dropout1, layer.dropout, layer.dropout2)]
     whole = [own.num_heads, FUNCTIONS.index(function), int(layer.norm_first), int(own.batch_first), lanes.site + 1]
     real = [layer.norm1.eps, layer.norm2.eps, *shares]
-    if not runs_in_c(src, *found):
-        return None
 
     def run(x: Tensor, keys: Tensor, *params: Tensor | None) -> Tensor:
         given = [x.new_empty(0) if p is None else p for p in params]
-        out: Tensor = torch.ops.slalom.encoder_layer(x, given, mask, keys, whole, real)[0]
+        out: Tensor = native.encoder_layer(x, given, mask, keys, whole, real)[0]
         return out
 
     lanes.site += sum(share > 0 for share in shares)

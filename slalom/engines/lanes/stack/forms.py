@@ -59,7 +59,7 @@ def whole_layers(module: nn.Module, lanes: LaneForms) -> Iterator[None]:
     """Meanwhile the layers in `module` that have a form for the whole of them run in it."""
     found = [part for part in module.modules() if type(part) in MODULES and "forward" not in vars(part)]
     for part in found:
-        part.forward = partial(_whole, lanes, part)  # type: ignore[method-assign]
+        part.forward = partial(_whole, lanes, part)
     try:
         yield
     finally:

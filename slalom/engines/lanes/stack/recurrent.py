@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from slalom.engines.lanes.layered import RECURRENT, is_packed, layered
-from slalom.engines.lanes.native.recurrent import KINDS
+from slalom.engines.lanes.native import recurrent as native
 from slalom.engines.lanes.native.sequences import in_c, runs_in_c
 from slalom.engines.lanes.stack import cells
 from slalom.engines.lanes.stack.forms import LaneForms, lane_form
@@ -29,14 +29,12 @@ def run_layer(
     w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
     kind = func.__name__
 
-    def run(
-        x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, *h: Tensor
-    ) -> tuple[Tensor, ...]:
+    def run(x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, *h: Tensor) -> tuple[Tensor, ...]:
         if runs_in_c(x, w_ih, w_hh, b_ih, b_hh, *h):
             none = x.new_empty(0)
             params = [w_ih, w_hh, none if b_ih is None else b_ih, none if b_hh is None else b_hh]
-            made = torch.ops.slalom.recurrent(x, h[0], h[1] if len(h) > 1 else none, params, kind, reverse)
-            return made[: 1 + len(h)]
+            made = native.recurrent(x, h[0], h[1] if len(h) > 1 else none, params, kind, reverse)
+            return tuple(made[: 1 + len(h)])
         return by_torch(x, w_ih, w_hh, b_ih, b_hh, *h)
 
     def by_torch(
@@ -49,7 +47,7 @@ def run_layer(
             states, _ = torch.ops.slalom.gru_steps(project(x, w_ih, b_ih), start[0], w_hh, bias)
             all_states: tuple[Tensor, ...] = (states,)
         else:
-            gates = project(x, w_ih, None if b_ih is None else b_ih + b_hh)
+            gates = project(x, w_ih, None if b_ih is None or b_hh is None else b_ih + b_hh)
             if kind == "lstm":
                 states, memory, _ = torch.ops.slalom.lstm_steps(gates, start[0], start[1], w_hh)
                 all_states = (states, memory)
@@ -63,7 +61,6 @@ def run_layer(
 
 
 assert cells.REGISTERED  # the operations that run_layer calls by name
-assert KINDS
 
 
 def recurrent(func: Any, lanes: LaneForms, *args: Any) -> tuple[Tensor, ...]:
