@@ -38,6 +38,12 @@ TensorGuards = _found("_C._dynamo.guards.TensorGuards")
 # Within it, subclasses of tensors are plain tensors to torch's functions; torch's guide on subclasses names it.
 plain_functions: Any = torch._C.DisableTorchFunctionSubclass
 
+# What wraps torch's own steps, for slalom.engines.hooks, and what tells whether it has anything to do.
+profile_hook_step = _found("optim.Optimizer.profile_hook_step")
+profiling = _found("_C._autograd._profiler_enabled")
+hooks_before = _found("optim.optimizer._global_optimizer_pre_hooks")
+hooks_after = _found("optim.optimizer._global_optimizer_post_hooks")
+
 _norms = _found("_foreach_norm")
 _differences = _found("_foreach_sub")
 
