@@ -94,9 +94,13 @@ class Table:
         self._arguments: tuple[int, ...] = ()
         found = hooks()
         self._watch = None
-        if found is not None and kernel.same is not None:
-            self._watch = Watch(found, kernel, self.params, self.cells, self._held, self._pointers)
+        if found is not None and kernel.looks is not None:
+            self._watch = Watch(found, kernel.looks, self.params, self.cells, self._held, self._pointers)
         self._seen = False
+
+    def listed(self, params: list[torch.Tensor], state: Mapping[Any, Any]) -> bool:
+        """Whether these are its parameters and the dict holds their states alone, seen quickly; False where in doubt."""
+        return self._watch is not None and self._watch.listed(params, state)
 
     def fits(self, grads: list[torch.Tensor]) -> bool:
         """Whether the memory is where it was, and these gradients are of the right form; notes where they are."""
@@ -104,8 +108,9 @@ class Table:
         if watch is not None:
             if not watch.same():
                 return False
-            if watch.alike(grads):
-                return watch.take(grads, self._gradients, self._read_at, self._begin, self._end)
+            found = watch.take(grads, self._gradients, self._read_at, self._begin, self._end)
+            if found is not None:
+                return found
         if not (self._unmoved(grads) and self._take(grads)):
             return False
         if self._seen and watch is not None:  # the step after the one it was made for: it may serve many more
@@ -239,7 +244,7 @@ class Plan:
     def fits(
         self,
         settings: Settings,
-        params: Sequence[Any],
+        params: list[Any],
         grads: list[Any],
         state: Mapping[Any, Any],
         seed: int | None = None,
@@ -247,6 +252,8 @@ class Plan:
         """Whether it serves this step too: the same program, parameters, states and memory, nothing left to the eager path."""
         if self.rest or seed != self.seed or (settings is not self.settings and settings.program != self.program) or traced():
             return False
+        if len(self.tables) == 1 and self.tables[0].listed(params, state):  # all there is
+            return self.tables[0].fits(grads)
         if len(params) != len(self.params) or not all(map(is_, params, self.params)):
             return False
         in_order = len(state) == len(self.cells) and all(map(is_, state.values(), self.cells))

@@ -1,8 +1,8 @@
 """What torch wraps around an optimizer's step (a name for the profiler, hooks), put there only where someone looks.
 
 The wrapper costs a tenth of a step of small parameters, most of it for a profiler that is not running. A step that is marked
-here looks first, and calls the wrapper only when there is a hook or a profiler. A torch that keeps these things elsewhere wraps the
-step as it always does.
+here looks first, and calls the wrapper only where there is a hook or a profiler. A torch that keeps these things elsewhere
+wraps the step as it always does.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
-from operator import is_
+from collections.abc import Iterable
+from operator import is_, itemgetter
 from typing import Any, ClassVar
 
 import torch
@@ -26,14 +26,14 @@ class GroupReading:
 
     rule: ClassVar[Rule]
     _arguments: ClassVar[tuple[Argument, ...]]
-    _values: ClassVar[Callable[[Group], tuple[Any, ...]]]  # a group's arguments
+    _values: ClassVar[itemgetter[Any]]  # a group's arguments
 
     def _settings_now(self, index: int, group: Group) -> tuple[Settings, dict[str, Any]]:
         """`_settings_of`, read anew only where a plain value of the group has changed."""
         given = (*self._values(group), group.get("initial_lr"), group.get("max_lr"))
         held: dict[int, Any] = self.__dict__.setdefault("_settings", {})
         last = held.get(index)
-        if last is not None and last[2] is not None and all(map(is_, given, last[2])):  # the very same numbers, which cannot change
+        if last is not None and last[2] is not None and all(map(is_, given, last[2])):  # the very same objects, none mutable
             same: tuple[Settings, dict[str, Any]] = last[1]
             return same
         told: list[Any] = [group[a.name] for a in self._arguments]

@@ -137,7 +137,7 @@ class TensorKernel:
         self.room = 8 * (2 * (1 + len(self.scalars)) + max(1, len(body.coefficients)))
         library = cache.library(self.source, SYMBOLS)
         number, pointer = ctypes.c_int64, ctypes.c_void_p
-        self.same, self.take = objects.bound(library)
+        self.looks: objects.Looks | None = objects.bound(library)
         self.step = library.slalom_tensors
         self.step.argtypes = [number, *[pointer] * 9, ctypes.c_double, ctypes.c_int]
         self.step.restype = None
