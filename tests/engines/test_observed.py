@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,9 +24,9 @@ class Own(slalom.optim.SGD):
 
 
 @pytest.fixture(params=[torch.optim.SGD, slalom.optim.SGD, Own], ids=["torch", "ours", "a subclass of ours"])
-def optimizer(request: pytest.FixtureRequest) -> Iterator[Any]:
+def optimizer(request: pytest.FixtureRequest) -> Any:
     """What torch's does, ours must do."""
-    yield made(request.param)[1]
+    return made(request.param)[1]
 
 
 def test_this_torch_is_known() -> None:

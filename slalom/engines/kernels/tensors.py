@@ -1,7 +1,7 @@
 """A rule's compiled step on separate tensors: one call for all of them, through a table of pointers.
 
 An optimizer's step, not a lane's: nothing is checked or put back, NaN goes where it goes in torch. All tensors together
-are one range of elements, cut into chunks over the threads; a chunk may span many small tensors or be a piece of a large
+are one range of elements, cut into pieces over the threads; a piece may span many small tensors or be a part of a large
 one. Every element is computed alone, so neither the cuts nor the number of threads change a bit of the result.
 """
 
