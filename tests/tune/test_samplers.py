@@ -73,7 +73,7 @@ def test_points_of_a_batch_are_those_that_optunas_own_tpe_gives():
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     rng = np.random.default_rng(0)
-    worth = [None if i in (3, 90, 152) else float(rng.random()) for i in range(153)]
+    worth = [None if i < 60 and i % 2 else float(rng.random()) for i in range(150)]
     history = [Past(i, SPACE.random(5, i), w, 3 + 6 * (i % 4), i % 3 == 0) for i, w in enumerate(worth)]
     ours = made("bayesian", batch=8).ask(8, history)
     kinds = {k: distribution(p) for k, p in SPACE.params.items()}
@@ -89,6 +89,19 @@ def test_points_of_a_batch_are_those_that_optunas_own_tpe_gives():
         assert asked.point == {
             k: pytest.approx(inward(SPACE[k], theirs[k]), rel=1e-9) if k != "optimizer" else theirs[k] for k in SPACE
         }
+
+
+def test_densities_are_optunas_to_rounding():
+    from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
+
+    from slalom.tune.samplers.tpe import BatchTPE, _Parzen
+
+    kinds = {k: distribution(p) for k, p in SPACE.params.items()}
+    points = [{k: outward(p, SPACE.random(3, i)[k]) for k, p in SPACE.params.items()} for i in range(200)]
+    rows = {k: np.array([d.to_internal_repr(p[k]) for p in points], dtype=float) for k, d in kinds.items()}
+    given = [{k: v[:150] for k, v in rows.items()}, kinds, BatchTPE(kinds, 0)._parzen_estimator_parameters]
+    asked = {k: v[100:] for k, v in rows.items()}
+    assert np.allclose(_Parzen(*given).log_pdf(asked), _ParzenEstimator(*given).log_pdf(asked), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("method", "trials"), [("annealing", 120), ("cma", 120), ("evolution", 120), ("bayesian", 72)])
