@@ -207,8 +207,8 @@ def main() -> None:
     try:
         d = filled(FILLED)
         out.append(
-            f"a file system of 1 MB with 1 to {ROOM - 1} KB of room, {FILLED} searches, {d.get('full', 0)} ran into the end of it "
-            f"({d.get('clear', 0)} with one clear error), then resumed with room: {say(d)}"
+            f"a file system of 1 MB with 1 to {ROOM - 1} KB of room, {FILLED} searches, {d.get('full', 0)} ran into "
+            f"its end ({d.get('clear', 0)} with one clear error), then resumed with room: {say(d)}"
         )
     except (OSError, subprocess.CalledProcessError) as error:
         out.append(f"a full disk was not tried: no file system could be mounted here ({error})")

@@ -1,4 +1,4 @@
-"""A configuration's augmentation: a spec such as `noise=.1` or `shift=1+noise=.1`, drawn by (seed, step); none where it has none."""
+"""A configuration's augmentation: a spec such as `noise=.1` or `shift=1+noise=.1`, drawn by (seed, step)."""
 
 from __future__ import annotations
 
