@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import resource
 import signal
 import warnings
 
@@ -12,6 +13,7 @@ import pytest
 
 import slalom
 from slalom.core.errors import StoreError
+from slalom.race.directory import RunDirectory
 from slalom.tune import Float, Int
 from slalom.tune.events import RungDone
 
@@ -99,3 +101,19 @@ def test_a_full_disk_is_one_clear_error_and_with_room_the_search_goes_on(tmp_pat
         assert lines.count(b"\n") == room
         assert lines.endswith(b"\n") or not lines
         assert facts(slalom.tune.resume(run)) == whole
+
+
+def test_a_line_for_which_there_is_room_for_a_part_leaves_nothing_of_itself(tmp_path):
+    """The file may grow no further than the middle of a line: the kernel writes what fits, then says that no more does."""
+    run = RunDirectory(tmp_path)
+    run.append_lines(["a" * 3000])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
+    try:
+        with pytest.raises(StoreError, match="File too large"):
+            run.append_lines(["b" * 3000])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "journal.jsonl").read_text() == "a" * 3000 + "\n"
+    run.append_lines(["c"])
+    assert (tmp_path / "journal.jsonl").read_text() == "a" * 3000 + "\nc\n"
