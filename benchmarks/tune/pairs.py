@@ -40,15 +40,17 @@ def ours(task: str, seed: int, goal: float, **given: Any) -> Reached:
     """A search as `slalom.tune` makes it, until the target."""
     begin, wall = time.process_time(), time.perf_counter()
     best, asked = math.inf, 0
+    at = Reached(False, math.inf, math.inf, 0, best)
 
     def watch(event: Any) -> None:
-        nonlocal best, asked
+        nonlocal best, asked, at
         if isinstance(event, BatchAsked):
             asked += len(event.trials)
         if isinstance(event, RungDone):
             ended = {int(n) for n, s in event.states.items() if s == "finished"}
             best = min([best, *(s[4] for s in event.standings if s[0] in ended)])
-            if best <= goal:
+            at = Reached(best <= goal, time.process_time() - begin, time.perf_counter() - wall, asked, best)
+            if at.hit:
                 raise Enough
 
     with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +58,7 @@ def ours(task: str, seed: int, goal: float, **given: Any) -> Reached:
             "data": task, "space": SPACE, "budget": OURS_MOST, "method": "bayesian", "epochs": EPOCHS, "seed": seed, "seeds": 1,
             "finalists": 1, "directory": Path(folder) / "run", "on_event": watch, **given,
         })  # fmt: skip
-    return Reached(best <= goal, time.process_time() - begin, time.perf_counter() - wall, asked, best)
+    return at
 
 
 def rows() -> list[dict[str, Any]]:
