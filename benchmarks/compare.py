@@ -1,8 +1,8 @@
 """The comparisons as they come: which regularisation helps on noisy digits (claims R5-R11), which activation on two tasks.
 
-Regularisation is judged on draws of the data that its kit was not made with (it was made with seeds 0 and 1), in two ways: at the
-learning rate of the claims' reference, .003, where the plain network learns the wrong labels by heart; and with the rate tuned for
-each variant on (noisy) validation labels, where a low rate and a short run regularise by themselves.
+Regularisation is judged on draws of the data that its kit was not made with (it was made with seeds 0 and 1), in two ways: at
+the learning rate of the claims' reference, .003, where the plain network learns the wrong labels by heart; and with the rate
+tuned for each variant on (noisy) validation labels, where a low rate and a short run regularise by themselves.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
         told = f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}, torch {torch.__version__}, load {load:.1f}"
         plan = result.plan
         rates = "one lr for all" if "lrs" in more else "lr tuned on validation"
-        print(f"{told}\n{name} on {task}, {rates}: {plan['model_name']}, {KITS[name].seeds} seeds, {plan['epochs']} epochs of batches "
-              f"of {plan['batch_size']}, {len(result.lanes)} lanes, {seconds:.0f} s")  # fmt: skip
+        print(f"{told}\n{name} on {task}, {rates}: {plan['model_name']}, {KITS[name].seeds} seeds, {plan['epochs']} epochs of "
+              f"batches of {plan['batch_size']}, {len(result.lanes)} lanes, {seconds:.0f} s")  # fmt: skip
         print(result.comparison(), flush=True)
         print()
