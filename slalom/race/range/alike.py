@@ -31,6 +31,8 @@ def alike(board: Board, rungs: Sequence[int], tail: float) -> Floats:
     best = min(longest, key=lambda i: own[i])
     made = own.copy()
     for i in range(best):
+        if len(looks[i].losses) == most:
+            continue  # nothing stands in for what was seen
         for k in range(i, best + 1):
             steps = min(len(looks[k].losses), round(most * looks[i].lr / looks[k].lr))
             if steps >= LEAST:

@@ -55,3 +55,6 @@ def test_a_rate_below_the_best_is_as_far_as_a_higher_one_was_when_it_had_moved_a
     # a rate whose own losses are lower than what a higher one stands in with keeps its own
     own = alike(board(r0=high, **{"r-1": np.full(190, 0.2)}), [-1, 0], 0.3)
     np.testing.assert_allclose(own[0], 0.2)
+    # and one that was trained for as long as the longest keeps its own in any case
+    full = alike(board(r0=high, **{"r-1": np.full(200, 0.9)}), [-1, 0], 0.3)
+    np.testing.assert_allclose(full[0], 0.9)
