@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -29,14 +30,14 @@ CROSS_ENTROPY = NAMED.index("cross_entropy")
 IGNORED = -100  # torch's ignore_index
 
 
-def source(dtype: torch.dtype) -> str:
-    """The whole of the C for lanes of this dtype."""
+def source(dtype: torch.dtype, files: Sequence[str] = FILES) -> str:
+    """The whole of the C of these files for lanes of this dtype."""
     head = "#include <math.h>\n#include <stdint.h>\n#include <string.h>\n"
     head += "#define DOUBLE\ntypedef double real;\n" if dtype == torch.float64 else "typedef float real;\n"
     head += f"#define MOST {MOST}\n#define IGNORED {IGNORED}\n"
     head += "".join(f"enum {{ {', '.join(names).upper()} }};\n" for names in (KINDS, NAMED))
     head += f"typedef struct {{ int64_t {', '.join(WHOLE)}; double {', '.join(REAL)}; }} Layer;\n"
-    return head + "".join((Path(__file__).parent / name).read_text() for name in FILES)
+    return head + "".join((Path(__file__).parent / name).read_text() for name in files)
 
 
 @cache

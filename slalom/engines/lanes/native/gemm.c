@@ -87,9 +87,19 @@ static void product(long m, long n, long k, const real *A, long am, long ak, con
     if (j < n) column(1, m, k, A, am, ak, B + j, ldb, C + j, ldc, bias, n - j);
 }
 
-INLINE real total(vec v) {
+INLINE real total(vec v) { /* by halves: one number after another takes as long as a short product */
+#if BYTES > 16
+    typedef real half __attribute__((vector_size(BYTES / 2)));
+    typedef real quarter __attribute__((vector_size(BYTES / 4)));
+    union { vec v; half h[2]; } whole = {v};
+    union { half h; quarter q[2]; } rest = {whole.h[0] + whole.h[1]};
+    quarter last = rest.q[0] + rest.q[1];
+    real sum = last[0];
+    for (int i = 1; i < V / 4; i++) sum += last[i];
+#else
     real sum = 0;
     for (int i = 0; i < V; i++) sum += v[i];
+#endif
     return sum;
 }
 
