@@ -28,11 +28,7 @@ def train(make: Callable[[list[nn.Parameter]], torch.optim.Optimizer], dtype: to
             g = torch.randn(p.shape, dtype=torch.complex128, generator=generator)
             p.grad = torch.empty_like(p).copy_(g if p.is_complex() else g.real)
         optimizer.step()
-    if (
-        isinstance(optimizer, RuleOptimizer)
-        and fused.kernel_of.__name__ == "kernel_of"
-        and optimizer.rule.name != "windowed_adadelta"
-    ):
+    if isinstance(optimizer, RuleOptimizer) and fused.kernel_of.__name__ == "kernel_of":
         (plan,) = optimizer.__dict__["_plans"].values()
         assert [len(t.params) for t in plan.tables] == [len(SHAPES), 1]
     return [x.detach() for p in params for x in (p, *optimizer.state[p].values()) if isinstance(x, torch.Tensor)]
