@@ -46,9 +46,7 @@ def judge(title: str, least: float, found: dict[str, float | None]) -> None:
     missed = {k: v for k, v in told.items() if v < least}
     word = "PASS" if not missed else "MISS"
     short = "" if not missed else "; short: " + ", ".join(f"{k} {v:.2f}" for k, v in missed.items())
-    print(
-        f"{word}  {title}: {len(told) - len(missed)} of {len(told)}, least {min(told.values()):.2f}{short}"
-    )
+    print(f"{word}  {title}: {len(told) - len(missed)} of {len(told)}, least {min(told.values()):.2f}{short}")
 
 
 def print_bars(measured: Measured, first: dict[str, tuple[float, float]]) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from slalom.core.ops import push, sqrt, total
-from slalom.core.rule import Count, Hyper, State, rule
+from slalom.core.rule import REGISTRY, Count, Hyper, State, rule
 from slalom.engines.printers.nodes import Call, walk
 from slalom.engines.printers.tree import LanguageError, program
 from slalom.engines.printers.windows import MOST, unrolled
@@ -37,6 +37,9 @@ def doubled(p: Any, g: Any, s: Any, h: Any, t: Any) -> Any:
     W = W * 2
     p = p - h.lr * g / sqrt(total(W))
     return p, s._replace(G=W)
+
+
+del REGISTRY["doubled"]  # it is nobody's choice in the other tests
 
 
 def test_a_window_that_is_calculated_with_is_refused() -> None:
