@@ -29,10 +29,11 @@ from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.norms import sum_of_squares
 from slalom.engines.kernels.storage import STORED, Storage
 from slalom.engines.kernels.tensors import ALIGN, TensorKernel, tensor_kernel, threads_for
+from slalom.engines.layout import hooks
 from slalom.engines.printers.tree import LanguageError
 from slalom.engines.state import state_key
 from slalom.engines.step import Job, update
-from slalom.engines.watch import Watch, hooks
+from slalom.engines.watch import Watch
 
 _pointer, _count, _packed = torch.Tensor.data_ptr, torch.Tensor.numel, torch.Tensor.is_contiguous
 _warned = False

@@ -11,7 +11,7 @@ from torch import nn
 
 import slalom.optim
 from slalom.core.rule import REGISTRY
-from slalom.engines import fused, watch
+from slalom.engines import fused, layout
 from slalom.engines.optimizer import RuleOptimizer
 from slalom.engines.printers.c import c_body
 from slalom.engines.printers.host import HostTape
@@ -49,7 +49,7 @@ def look(table: fused.Table, grads: list[torch.Tensor]) -> bool | None:
 
 
 def test_this_torch_has_the_hooks() -> None:
-    assert watch.hooks() is not None
+    assert layout.hooks() is not None
 
 
 @quick
