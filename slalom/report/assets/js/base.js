@@ -45,6 +45,23 @@ const slalom = { data: JSON.parse(document.getElementById("slalom-data").textCon
     slalom.emit("data");
   };
 
+  // What can wait until the page is first painted: one thing at a time, so that the reader's hand comes between. Before it is
+  // printed, all of it.
+  const waiting = [];
+  const next = () => {
+    waiting.shift()?.();
+    if (waiting.length) setTimeout(next);
+  };
+  slalom.later = (make) => waiting.push(make);
+  slalom.rest = () => { while (waiting.length) waiting.shift()(); };
+  slalom.begin = () => {
+    let begun = false;
+    const go = () => { if (!begun) { begun = true; next(); } };
+    requestAnimationFrame(() => setTimeout(go));
+    setTimeout(go, 150); // a tab behind others is never painted
+  };
+  addEventListener("beforeprint", slalom.rest);
+
   const fill = (node, props, children) => {
     for (const [name, value] of Object.entries(props || {})) {
       if (name.startsWith("on")) node.addEventListener(name.slice(2), value);

@@ -126,7 +126,6 @@
       });
       u.over.addEventListener("mouseleave", () => spec.leave());
       u.over.addEventListener("click", () => spec.click());
-      paint();
     };
     mount.append(reset);
     mount.tabIndex = 0;
