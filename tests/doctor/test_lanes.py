@@ -48,7 +48,13 @@ def test_lanes_read_together_say_what_each_says_alone():
     """Against `read_curve` lane by lane: shapes of all kinds, some of them shorter, some with equal values."""
     rng = np.random.default_rng(3)
     kinds = [2.3 * np.exp(-T / s) + rng.normal(0, sd, 300) for s in (5, 30, 100, 1000) for sd in (0, 0.01, 0.1)]
-    kinds += [1 + 0.03 * T, 2 * np.exp(-T / 40) + 0.5 + 0.2 * np.sin(T / 2), np.full(300, 2.0), np.round(2 * np.exp(-T / 50), 1), np.maximum(2 - T / 20, 0.5)]
+    kinds += [
+        1 + 0.03 * T,
+        2 * np.exp(-T / 40) + 0.5 + 0.2 * np.sin(T / 2),
+        np.full(300, 2.0),
+        np.round(2 * np.exp(-T / 50), 1),
+        np.maximum(2 - T / 20, 0.5),
+    ]
     kinds += [np.where(T < n, 2 * np.exp(-T / 40) + rng.normal(0, 0.05, 300), np.nan) for n in (9, 40, 131)]
     found = lane_findings(result(kinds, [lane(k) for k in range(len(kinds))]))
     labels = set()

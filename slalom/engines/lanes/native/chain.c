@@ -41,11 +41,17 @@ typedef struct { /* as chain.py packs it */
     const Layer *layer;
     const real *params, *x; /* x [batch, features], of each lane unless shared */
     const void *y;
-    real *grads, *losses, *outputs; /* outputs [lanes, batch, out]: then nothing is trained */
+    real *grads, *losses, *outputs; /* without grads nothing is trained: outputs [lanes, batch, out], or else losses alone */
     const int64_t *keys;
     real *const *buffers; /* running mean and variance of each BatchNorm, [lanes, channels]; a dropout's own shares, [lanes] */
     real *memory;         /* of `slalom_memory` numbers */
+    const real *frame, *at; /* lanes on a plane of parameters: its origin and two directions [3, row], their places [lanes, 2];
+                               a first LINEAR is run for these three alone */
 } Call;
+
+static void on_plane(long n, const real *frame, const real *at, real *Y) {
+    for (long i = 0; i < n; i++) Y[i] = frame[i] + at[0] * frame[n + i] + at[1] * frame[2 * n + i];
+}
 
 static long vectors(long n) { return (n + V - 1) / V * V; }
 
@@ -69,6 +75,7 @@ static long workspace(const Layer *l, long batch, long padded) {
 
 int64_t slalom_memory(int64_t layers, const Layer *layer, int64_t batch) {
     long padded = vectors(batch), most = layer->in * padded, work = 0, all = layer->in * padded;
+    if (layer->kind == LINEAR) all += 3 * layer->out * padded;
     for (long i = 0; i < layers; i++) {
         const Layer *l = layer + i;
         all += kept(l, batch, padded) + (l->in_place ? 0 : l->out * padded);
@@ -89,8 +96,8 @@ void slalom_run(const Call *call) {
         K[i] = TAKE(kept(l, batch, padded));
         most = l->out * padded > most ? l->out * padded : most;
     }
-    real *d = TAKE(most), *e = TAKE(most), *each = TAKE(2 * padded);
-    Lane s = {.batch = batch, .padded = padded, .scratch = free, .each = each, .training = call->outputs == 0};
+    real *d = TAKE(most), *e = TAKE(most), *each = TAKE(2 * padded), *frame = TAKE(call->frame ? 3 * call->layer->out * padded : 0);
+    Lane s = {.batch = batch, .padded = padded, .scratch = free, .each = each, .training = call->grads != 0};
     long out = call->layer[n - 1].out;
     for (long q = 0; q < call->lanes; q++) {
         const real *P = call->params + q * call->row;
@@ -103,6 +110,11 @@ void slalom_run(const Call *call) {
             const Layer *l = call->layer + i;
             real *X = A[i], *Y = A[i + 1];
             s.shared = i == 0 && q > 0 && call->shared;
+            if (i == 0 && call->frame) {
+                for (long k = 0; k < 3 && q == 0; k++) linear(l, &s, call->frame + k * call->row, X, frame + k * l->out * padded);
+                on_plane(l->out * padded, frame, call->at + 2 * q, Y);
+                continue;
+            }
             switch (l->kind) {
                 case LINEAR:
                     if (l->buffer && !s.shared && s.training) transpose(X, l->in, batch, padded, K[i], vectors(l->in));
@@ -133,6 +145,7 @@ void slalom_run(const Call *call) {
         call->losses[q] = call->loss == CROSS_ENTROPY
             ? cross_entropy(out, &s, A[n], (const int64_t *)call->y + (call->shared ? 0 : q * batch), d)
             : squared_error(out, &s, A[n], (const real *)call->y + (call->shared ? 0 : q * batch * out), d);
+        if (!call->grads) continue;
         real *G = call->grads + q * call->row;
         for (long i = n - 1; i >= 0; i--) {
             const Layer *l = call->layer + i;

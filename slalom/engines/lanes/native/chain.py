@@ -25,6 +25,7 @@ from slalom.engines.lanes.native.parts import Unfit
 FILES = ("gemm.c", "functions.c", "layers.c", "chain.c")
 FLAGS = ("-O3", "-ffp-contract=fast")  # products and sums in one rounding, as BLAS does them
 NAMED = ("cross_entropy", "mse")
+Plane = tuple[Tensor, Tensor]
 IGNORED = -100  # torch's ignore_index
 
 
@@ -49,7 +50,7 @@ class _Call(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("lanes", "layers", "batch", "shared", "loss", "row")),
         *((name, ctypes.c_void_p) for name in (
-            "layer", "params", "x", "y", "grads", "losses", "outputs", "keys", "buffers", "memory",
+            "layer", "params", "x", "y", "grads", "losses", "outputs", "keys", "buffers", "memory", "frame", "at",
         )),
     ]  # fmt: skip
 
@@ -121,6 +122,20 @@ class Native:
         outputs = params.new_empty(len(params), len(x), math.prod(made.out_shape))
         self._run(made, params, x, False, [buffers[k].contiguous() for k in made.norms], outputs=outputs)
         return outputs.reshape(len(params), len(x), *made.out_shape)
+
+    def losses(self, params: Tensor, buffers: Buffers, x: Tensor, y: Tensor, plane: Plane | None = None) -> Tensor:
+        """Evaluation mode: the loss of each lane on one shared batch, `[lanes]`; outputs do not leave the core's cache.
+
+        `plane`: `(frame [3, D], at [lanes, 2])` where `params` are `frame[0] + at @ frame[1:]`. What a first linear layer gives
+        is linear in the place too, so it is run for the frame alone and not for every lane.
+        """
+        x, params = self._inputs(x), params.contiguous()
+        made = self.chain(tuple(x.shape[1:]))
+        given = {"y": self._targets(made, y.contiguous(), len(x), False), "losses": params.new_empty(len(params))}
+        if plane is not None and KINDS[made.rows[0]["kind"]] == "linear":
+            given |= {name: t.to(self.dtype).contiguous() for name, t in zip(("frame", "at"), plane, strict=True)}
+        self._run(made, params, x, False, [buffers[k].contiguous() for k in made.norms], **given)
+        return given["losses"]
 
     def _inputs(self, x: Tensor) -> Tensor:
         if x.dtype != self.dtype:
