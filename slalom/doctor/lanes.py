@@ -46,7 +46,7 @@ def _readings(train: Floats, lanes: Sequence[int]) -> dict[int, Reading]:
     """Readings of lanes that have enough losses, those of one length together."""
     good = np.isfinite(train)
     lengths = good.sum(axis=1)
-    made = {}
+    made: dict[int, Reading] = {}
     for n in sorted({int(lengths[k]) for k in lanes}):
         group = [k for k in lanes if lengths[k] == n]
         if n >= LEAST:

@@ -55,7 +55,7 @@ def test_lanes_read_together_say_what_each_says_alone():
         np.round(2 * np.exp(-T / 50), 1),
         np.maximum(2 - T / 20, 0.5),
     ]
-    kinds += [np.where(T < n, 2 * np.exp(-T / 40) + rng.normal(0, 0.05, 300), np.nan) for n in (9, 40, 131)]
+    kinds += [np.where(n > T, 2 * np.exp(-T / 40) + rng.normal(0, 0.05, 300), np.nan) for n in (9, 40, 131)]
     found = lane_findings(result(kinds, [lane(k) for k in range(len(kinds))]))
     labels = set()
     for k, curve in enumerate(np.float32(kinds).astype(float)):

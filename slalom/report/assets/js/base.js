@@ -2,6 +2,14 @@
 // The page's one global, and how it makes elements: attributes and text nodes only, never markup from a string.
 const slalom = { data: JSON.parse(document.getElementById("slalom-data").textContent) };
 {
+  // Columns of few different values come as those values and which of them each row has.
+  const decoded = (data) => {
+    for (const [name, column] of Object.entries(data.lanes || {}))
+      if (!Array.isArray(column)) data.lanes[name] = column.rows.map((k) => column.values[k]);
+    return data;
+  };
+  decoded(slalom.data);
+
   // How the parts of the page tell each other that something has changed.
   const listeners = {};
   let recorder = null;
@@ -41,7 +49,7 @@ const slalom = { data: JSON.parse(document.getElementById("slalom-data").textCon
     else holder[key] = value;
   };
   slalom.refresh = (fresh) => {
-    for (const [key, value] of Object.entries(fresh)) put(slalom.data, key, value);
+    for (const [key, value] of Object.entries(decoded(fresh))) put(slalom.data, key, value);
     slalom.emit("data");
   };
 

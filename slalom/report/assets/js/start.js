@@ -46,6 +46,8 @@
     slalom.on(`tab-${tab}`, make);
     if (at(`tab-${tab}`) && !at(`tab-${tab}`).hidden) make();
   };
+  seen("landscape", "landscapes", slalom.landscapes);
+  seen("search", "history", slalom.search);
   seen("playground", "playground", slalom.playground);
   seen("activations", "activations", slalom.activations);
   later(() => { performance.mark("slalom-ready"); document.documentElement.dataset.ready = "yes"; });

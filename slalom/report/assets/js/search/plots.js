@@ -1,7 +1,7 @@
 "use strict";
 // The pictures of a search: history, importance, parallel coordinates, slices, contour.
 {
-  const { data } = slalom;
+  const data = slalom.data.search;
   const good = data.points.filter((p) => p.loss !== null && p.state !== "diverged");
   const losses = good.map((p) => p.loss);
   const sorted = [...losses].sort((a, b) => a - b);
