@@ -84,7 +84,8 @@ def test_the_script_reads_curves_and_rates_as_python_does(browse: Browse) -> Non
     }
     text = (
         f'<!doctype html><p id="out"></p><script type="application/json" id="slalom-data">{to_text(empty)}</script>'
-        f"<script>{asset('js/base.js')}</script><script>{asset('js/numbers.js')}</script><script>{asset('js/decode.js')}</script>"
+        f"<script>{asset('js/base.js')}</script><script>{asset('js/numbers.js')}</script>"
+        f"<script>{asset('js/bytes.js')}</script><script>{asset('js/decode.js')}</script>"
         f"<script>const got = slalom.unpack({json.dumps(pack(curves))}).map((c) => [...c].map(String));"
         f"document.getElementById('out').textContent = JSON.stringify([got, {json.dumps(rates)}.map(slalom.lr)]);</script>"
     )
