@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slalom.figures.doctor import DoctorFigure, build_doctor
-from slalom.report.chart import chart
+from slalom.report.chart import chart, evidence_charts
 from slalom.report.shell import document, write_text
 
 
@@ -21,4 +21,5 @@ def write_doctor(result: Any, path: str | os.PathLike[str]) -> Path:
 
 def render_doctor(figure: DoctorFigure) -> str:
     """The page as text; the same figure gives the same, byte for byte. Every word in it is escaped."""
-    return document("doctor.html", (), styles=("system.css", "doctor.css"), figure=figure, chart=chart(figure.lines))
+    drawn = {"figure": figure, "chart": chart(figure.lines), "small": evidence_charts(figure)}
+    return document("doctor.html", (), styles=("system.css", "doctor.css"), **drawn)

@@ -11,7 +11,7 @@ from slalom.figures.doctor import DoctorFigure
 from slalom.figures.ground import GroundFigure
 from slalom.figures.records import RaceFigure, RangeFigure
 from slalom.figures.search import SearchFigure
-from slalom.report.chart import chart
+from slalom.report.chart import chart, evidence_charts
 from slalom.report.ground import ground_payload
 from slalom.report.payload import common, race_payload, rounded
 from slalom.report.shell import ENGINE, document
@@ -60,12 +60,16 @@ def search_part(figure: SearchFigure) -> Part:
     """A search: history, importance, parallel coordinates, slices, contour."""
     scripts = tuple(f"js/search/{name}.js" for name in ("axes", "plots", "start"))
     data = {"search": rounded(dataclasses.asdict(figure))}
-    return Part("search.html", scripts, data, {"search_verdict": figure.verdict})
+    return Part("search.html", scripts, data, {"search_verdict": figure.verdict}, ("search.css",))
 
 
 def doctor_part(figures: Sequence[DoctorFigure]) -> Part:
     """Examinations and repairs, a tab each."""
-    return Part("doctors.html", fields={"examined": [(one, chart(one.lines)) for one in figures]}, styles=("doctor.css",))
+    return Part(
+        "doctors.html",
+        fields={"examined": [(one, chart(one.lines), evidence_charts(one)) for one in figures]},
+        styles=("doctor.css",),
+    )
 
 
 def play_part(coloured: Sequence[str] = ()) -> Part:

@@ -40,7 +40,7 @@
       end.textContent = gone ? `let go, step ${p.stopped}` : p.arrived !== null && p.arrived <= step ? `there at ${p.arrived}` : "";
       end.className = gone ? "end bad" : "end good";
     });
-    const node = el("div", { class: "panel" }, el("table", { class: "walkers" }, el("thead", {}, el("tr", {}, ["rule", "lr", "now", ""].map((t, i) => el("th", { class: i === 1 || i === 2 ? "num" : "", scope: "col" }, t)))), el("tbody", {}, rows.map((r) => r.node))), el("div", { class: "tools" }, every));
+    const node = el("div", { class: "panel" }, el("table", { class: "walkers" }, el("thead", {}, el("tr", {}, ["rule", "lr", "now", ""].map((t, i) => el("th", { class: i === 1 || i === 2 ? "num" : "", scope: "col" }, t)))), el("tbody", {}, rows.map((r) => r.node))), rows.length > 1 ? el("div", { class: "tools" }, every) : null);
     return { node, told, hover: (p) => rows.forEach((r) => r.node.classList.toggle("lit", r.p === p)), redo: () => rows.forEach(({ p, node: row }) => row.querySelector(".swatch").replaceWith(p.swatch())) };
   };
 
