@@ -7,7 +7,7 @@ import importlib
 
 PARTS = (
     "race", "optimizers", "lanes", "range", "curves", "sparse", "activations", "regularisation", "compare", "doctor",
-    "landscape", "tune",
+    "landscape", "tune", "page",
     "doctor.overhead", "doctor.repair",
 )  # fmt: skip
 

@@ -87,7 +87,8 @@ def test_long_races_are_thinned_to_their_own_values_and_keep_the_last(fake: Modu
     assert curves.val_epochs[-1] == 241
     kept = np.array(curves.train_steps) - 1
     assert np.array_equal(curves.train_loss, race.arrays.train_loss[:, kept], equal_nan=True)
-    assert set(np.diff(kept)[:-1]) == {curves.train_stride}
+    assert np.ptp(np.diff(kept)) <= 1  # spread evenly
+    assert abs(np.diff(kept).mean() - curves.train_stride) < 1
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 10, 199, 200, 201, 399, 400, 1000, 1001])
