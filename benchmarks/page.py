@@ -55,9 +55,8 @@ def main() -> None:
                 if k:  # the first round warms up
                     found[name].append(once)
         browser.close()
-    print(
-        f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}, {ROUNDS} rounds, load {os.getloadavg()[0]:.1f}; ms, median (range)"
-    )
+    date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    print(f"{date}, {ROUNDS} rounds, load {os.getloadavg()[0]:.1f}; ms, median (range)")
     print(f"{'page':<14}{'KB':>6}" + "".join(f"{title:>24}" for title in COLUMNS))
     for name, rows in found.items():
         cells = [f"{statistics.median(v):.0f} ({min(v):.0f}..{max(v):.0f})" for v in zip(*rows, strict=True)]
