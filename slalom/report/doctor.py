@@ -21,5 +21,5 @@ def write_doctor(result: Any, path: str | os.PathLike[str]) -> Path:
 
 def render_doctor(figure: DoctorFigure) -> str:
     """The page as text; the same figure gives the same, byte for byte. Every word in it is escaped."""
-    drawn = {"figure": figure, "chart": chart(figure.lines), "small": evidence_charts(figure)}
+    drawn: dict[str, Any] = {"figure": figure, "chart": chart(figure.lines), "small": evidence_charts(figure)}
     return document("doctor.html", (), styles=("system.css", "doctor.css"), **drawn)
