@@ -239,6 +239,8 @@ def test_plain_quiet_show_and_report_tell_of_the_same_run(tmp_path: Path) -> Non
     assert not (run_directory / "report.html").exists()
     assert run("report", run_directory).stdout.strip() == str(run_directory / "report.html")
     assert (run_directory / "report.html").exists()
+    twice = run("report", run_directory, run_directory, "-o", tmp_path / "both.html")
+    assert "one page holds one race, got 2" in twice.stderr + str(twice.exception)
     assert run("race", "--resume", run_directory, "-q").stdout == f"{run_directory}\n"
 
 
