@@ -129,9 +129,8 @@ def main() -> None:
     for task in [t for t in TASKS if t in ONLY]:
         goal = target(task)
         ours(task, 10_001, 9.0)  # compilation and caches; on the clock of nobody, as torch's own start is not
-        say(
-            f"\n{task}: target {goal:.4f}, the best {SHARE:.0%} of {POOL} random runs in {len(POOL_SEEDS)} orders of the data, fixed before"
-        )
+        pool = f"{POOL} random runs in {len(POOL_SEEDS)} orders of the data"
+        say(f"\n{task}: target {goal:.4f}, the best {SHARE:.0%} of {pool}, fixed before")
         pairs = []
         for seed in range(SEEDS):
             a, b = pair(task, seed, goal)
