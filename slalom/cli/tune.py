@@ -63,6 +63,9 @@ def tune(
         list[str] | None, typer.Option(metavar="NAME", help="tensorboard, mlflow or wandb, if installed; once for each.")
     ] = None,
     split_seed: Annotated[int | None, typer.Option(metavar="N", help="Picks the rows of the parts.", show_default="0")] = None,
+    folds: Annotated[
+        int | None, typer.Option(metavar="K", help="K-fold validation in place of the validation part.", show_default="none")
+    ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32 or float64.", show_default="float32")] = None,
     directory: Annotated[
         Path | None,
@@ -85,7 +88,7 @@ def tune(
         "objective": objective, "loss": loss, "metric": metric, "seed": seed, "seeds": seeds, "finalists": finalists,
         "enqueue": parsed(arguments.configurations, try_ or None), "executor": executor, "workers": workers,
         "storage": storage, "split_seed": split_seed, "dtype": dtype, "directory": directory,
-        "log": log or None,
+        "log": log or None, "folds": folds,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None and set(given) - {"executor", "workers", "log"}:

@@ -39,6 +39,7 @@ def tune(
     task: str | None = None,
     split: tuple[float, float, float] = (0.6, 0.2, 0.2),
     split_seed: int = 0,
+    folds: int | None = None,
     scale: bool = True,
     dtype: str = "float32",
     executor: str | Executor = "local",
@@ -62,6 +63,8 @@ def tune(
       goes on.
     - `objective`: validation `"loss"` or `"metric"` is what is searched by. `enqueue`: configurations of your own to try first.
     - `seeds`: fresh ones over which the winner and its near-equals (`finalists`) are trained anew; the test part is opened once.
+    - `folds`: k-fold validation in place of the validation part: a configuration is k lanes, measured by their mean; at last the
+      winner is trained on all rows but the test part's. `split`, `split_seed`: shares of the parts, and which rows they get.
     - `executor`: `"local"`, `"processes"`, `"ray"`, with so many `workers`. `storage`: a database's URL, where several
       drivers share one Optuna study. `directory`: a new run directory, resumable; None: kept in memory. `log`:
       `"tensorboard"`, `"mlflow"`, `"wandb"` (offline), where they are installed; several in a list.
@@ -80,7 +83,7 @@ def tune(
         model, data, space=space, budget=budget, method=method, lanes=lanes, epochs=epochs, halving=halving,
         batch_size=batch_size, loss=loss, metric=metric, points=points,
         data_options={"target": target, "task": task, "split": split, "seed": split_seed, "scale": scale},
-        seed=seed, seeds=seeds, finalists=finalists, objective=objective, dtype=dtype, storage=storage,
+        seed=seed, seeds=seeds, finalists=finalists, objective=objective, dtype=dtype, storage=storage, folds=folds,
     )  # fmt: skip
     return start(parts, directory, executor, workers, enqueue, on_event, log)
 
