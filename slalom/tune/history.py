@@ -121,7 +121,15 @@ class History:
     def pasts(self) -> list[Past]:
         """The trials as samplers see them; those under way without a value."""
         return [
-            Past(t.number, t.point, None if t.state == "running" else t.value, t.epoch, t.state == "finished", t.attrs, tuple(t.told))
+            Past(
+                t.number,
+                t.point,
+                None if t.state == "running" else t.value,
+                t.epoch,
+                t.state == "finished",
+                t.attrs,
+                tuple(t.told),
+            )
             for t in self.trials
         ]
 

@@ -14,8 +14,8 @@ class Past:
     """A trial as a sampler sees it: its whole point, and how it did.
 
     `value`: what is minimised, finite; None while it is under way. `epoch`: what it was trained for. `finished`: it ran to the
-    end; else it was pruned, or diverged. `attrs`: what the sampler noted when it gave the point. `curve`: epochs of its rungs, and
-    what it was told as there.
+    end; else it was pruned, or diverged. `attrs`: what the sampler noted when it gave the point. `curve`: epoch of each rung and
+    what was told there.
     """
 
     number: int

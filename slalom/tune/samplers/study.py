@@ -97,7 +97,9 @@ class OptunaSampler:
 
             worth = {self.theirs[number]: value for number, value in carried(history).items()}
             import os
-            if os.environ.get("NO_CARRY"): worth=None
+
+            if os.environ.get("NO_CARRY"):
+                worth = None
             return quiet(lambda: BatchTPE(self.distributions, seed, worth))  # type: ignore[no-any-return]
         if self.kind == "gp":
             from optuna.samplers import GPSampler
