@@ -33,7 +33,6 @@ class Trial:
     metric: float = math.nan
     value: float | None = None
     rungs: list[tuple[int, float, float]] = field(default_factory=list)  # epoch, loss, metric
-    told: list[tuple[int, float]] = field(default_factory=list)  # epoch, what samplers were told
     reason: str = ""
 
     def __str__(self) -> str:
@@ -109,7 +108,6 @@ class History:
             trial.epoch, trial.loss, trial.metric, trial.reason = epoch, _number(loss), _number(metric), reason
             trial.rungs.append((epoch, trial.loss, trial.metric))
             trial.value = _number(value)
-            trial.told.append((epoch, trial.value))
         for number, state in line["states"].items():
             self.trials[int(number)].state = state
         self.seconds, self.lane_steps = float(line["seconds"]), line["lane_steps"]
@@ -121,15 +119,7 @@ class History:
     def pasts(self) -> list[Past]:
         """The trials as samplers see them; those under way without a value."""
         return [
-            Past(
-                t.number,
-                t.point,
-                None if t.state == "running" else t.value,
-                t.epoch,
-                t.state == "finished",
-                t.attrs,
-                tuple(t.told),
-            )
+            Past(t.number, t.point, None if t.state == "running" else t.value, t.epoch, t.state == "finished", t.attrs)
             for t in self.trials
         ]
 

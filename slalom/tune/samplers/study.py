@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from slalom.core.errors import BadValueError, StoreError
 from slalom.tune.samplers.base import Asked, Past
-from slalom.tune.samplers.carried import carried
 from slalom.tune.space.params import Categorical, Float, Int, Param, Value
 from slalom.tune.space.space import Space
 
@@ -90,17 +89,12 @@ class OptunaSampler:
         self.told: set[int] = set()
         self.began = datetime.now()  # Optuna wants a time; nobody reads it
 
-    def _sampler(self, trials: int, history: Sequence[Past]) -> optuna.samplers.BaseSampler:
+    def _sampler(self, trials: int) -> optuna.samplers.BaseSampler:
         seed = (self.seed * 1_000_003 + trials) % 2**31
         if self.kind == "tpe":
             from slalom.tune.samplers.tpe import BatchTPE
 
-            worth = {self.theirs[number]: value for number, value in carried(history).items()}
-            import os
-
-            if os.environ.get("NO_CARRY"):
-                worth = None
-            return quiet(lambda: BatchTPE(self.distributions, seed, worth))  # type: ignore[no-any-return]
+            return quiet(lambda: BatchTPE(self.distributions, seed))  # type: ignore[no-any-return]
         if self.kind == "gp":
             from optuna.samplers import GPSampler
 
@@ -175,7 +169,7 @@ class OptunaSampler:
 
     def ask(self, count: int, history: Sequence[Past]) -> list[Asked]:
         self._bring(history)
-        self.study.sampler = self._sampler(len(history), history)
+        self.study.sampler = self._sampler(len(history))
         out = []
         for i in range(count):
             trial = self.study.ask(self.distributions)

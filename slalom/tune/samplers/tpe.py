@@ -8,7 +8,6 @@ nine tenths of the time. A test holds the points against Optuna's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,9 +136,8 @@ class _Ended:
 class BatchTPE(TPESampler):
     """`space`: what every trial has. See the module."""
 
-    def __init__(self, space: dict[str, BaseDistribution], seed: int, worth: Mapping[int, float] | None = None) -> None:
+    def __init__(self, space: dict[str, BaseDistribution], seed: int) -> None:
         super().__init__(seed=seed)
-        self.worth = worth
         self.space = {k: d for k, d in sorted(space.items()) if not d.single()}
         self.ended: _Ended | None = None
 
@@ -153,16 +151,9 @@ class BatchTPE(TPESampler):
     def _parzen(self, columns: Columns, space: dict[str, BaseDistribution]) -> _Parzen:
         return _Parzen(columns, space, self._parzen_estimator_parameters)
 
-    def _split(self, study: optuna.Study, trials: list[FrozenTrial], good: int) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
-        worth = self.worth
-        if worth is None or any(t.number not in worth for t in trials):  # others share the study: by Optuna's own order
-            return _split_trials(study, trials, good)
-        best = {t.number for t in sorted(trials, key=lambda t: (worth[t.number], t.number))[:good]}
-        return [t for t in trials if t.number in best], [t for t in trials if t.number not in best]
-
     def _of_ended(self, study: optuna.Study, trials: list[FrozenTrial], space: dict[str, BaseDistribution]) -> _Ended:
         if self.ended is None or self.ended.count != len(trials):
-            good, rest = self._split(study, trials, default_gamma(len(trials)))
+            good, rest = _split_trials(study, trials, default_gamma(len(trials)))
             density = self._parzen(self._numbers(study, good, space), space)
             self.ended = _Ended(len(trials), density, [t.number for t in rest], self._numbers(study, rest, space))
         return self.ended
