@@ -1,7 +1,7 @@
 """`python -m benchmarks tune.scaling`: workers that sleep, so that what is seen is the driver and the transport, not the cores.
 
 Each job trains a tiny model for an epoch and then sleeps in its metric. Efficiency is the slept time over that of all workers,
-from the moment at which each has handed in its first job (before it they import torch) until the first of them finds no more.
+from the moment at which as many jobs are done as there are workers (before it they import torch) until the last round begins.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def efficiency(workers: int) -> float:
         "mlp:4", "iris", space={"lr": Float(1e-3, 1, log=True)}, budget=total, lanes=1, epochs=1, halving=None, method="random",
         metric=sleepy, executor="processes", workers=workers, on_event=watch, seeds=1, finalists=1,
     )  # fmt: skip
-    first, last = told[workers - 1], told[total - workers]
-    return (total - 2 * workers + 1) * SLEEP / (workers * (last - first))
+    first, last = told[workers - 1], told[total - workers - 1]  # whole rounds: workers that started together end together
+    return (total - 2 * workers) * SLEEP / (workers * (last - first))
 
 
 def main() -> None:
