@@ -59,7 +59,9 @@ static long kept(const Layer *l, long padded) {
 
 static long workspace(const Layer *l, long batch, long padded) {
     if (l->kind == CONV) return kept(l, padded);
-    return l->kind == LINEAR ? batch * vectors(l->in) : 0;
+    if (l->kind != LINEAR) return 0;
+    long rows = batch * vectors(l->in), weights = turned(l) ? l->in * l->out : 0;
+    return rows > weights ? rows : weights;
 }
 
 static long targets(const Layer *last, long batch) { /* one number a place, or an int64 a sample */
