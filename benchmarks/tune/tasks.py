@@ -21,7 +21,10 @@ SPACE = Space(
     }
 )  # fmt: skip
 TASKS = ("digits", "spirals", "breast_cancer")
-POOL, POOL_SEED, SHARE = 500, 90210, 0.02  # the target is what the best 2 % of so many random runs come to
+# The target is what the best 2 % of so many random runs come to. A search's trials see the data in one order, which moves them
+# all together: of 500 runs in one order 2 % came to 0.0798 on digits, a loss that 3.4 % of 500 runs in five orders came to.
+POOL, SHARE = 500, 0.02
+POOL_SEEDS = tuple(range(70_000, 70_005))
 TARGETS = Path(__file__).parent / "target.json"
 
 
@@ -34,11 +37,19 @@ def target(task: str) -> float:
     """What the best 2 % of the random runs come to; worked out once, before anything is compared, and kept."""
     kept = json.loads(TARGETS.read_text())
     if task not in kept:
-        found = slalom.tune(
-            data=task, space=SPACE, budget=POOL, method="random", halving=None, epochs=EPOCHS, lanes=100, seed=POOL_SEED,
-            finalists=1, seeds=1,
-        )  # fmt: skip
-        values = sorted(float(t.value) for t in found.trials if t.value is not None)
-        kept[task] = {"target": values[math.ceil(SHARE * POOL) - 1], "runs": POOL, "seed": POOL_SEED, "values": values[:20]}
+        values: list[float] = []
+        for seed in POOL_SEEDS:
+            found = slalom.tune(
+                data=task, space=SPACE, budget=POOL // len(POOL_SEEDS), method="random", halving=None, epochs=EPOCHS, lanes=100,
+                seed=seed, finalists=1, seeds=1,
+            )  # fmt: skip
+            values += [float(t.value) for t in found.trials if t.value is not None]
+        values.sort()
+        kept[task] = {
+            "target": values[math.ceil(SHARE * POOL) - 1],
+            "runs": POOL,
+            "seeds": list(POOL_SEEDS),
+            "values": values[:20],
+        }
         TARGETS.write_text(json.dumps(kept, indent=1) + "\n")
     return float(kept[task]["target"])

@@ -59,7 +59,13 @@ def tune(
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="A database that several searches share.", show_default="none")
     ] = None,
+    log: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="tensorboard, mlflow or wandb, if installed; once for each.")
+    ] = None,
     split_seed: Annotated[int | None, typer.Option(metavar="N", help="Picks the rows of the parts.", show_default="0")] = None,
+    folds: Annotated[
+        int | None, typer.Option(metavar="K", help="K-fold validation in place of the validation part.", show_default="none")
+    ] = None,
     dtype: Annotated[str | None, typer.Option(help="float32 or float64.", show_default="float32")] = None,
     directory: Annotated[
         Path | None,
@@ -82,10 +88,11 @@ def tune(
         "objective": objective, "loss": loss, "metric": metric, "seed": seed, "seeds": seeds, "finalists": finalists,
         "enqueue": parsed(arguments.configurations, try_ or None), "executor": executor, "workers": workers,
         "storage": storage, "split_seed": split_seed, "dtype": dtype, "directory": directory,
+        "log": log or None, "folds": folds,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
-    if resume is not None and set(given) - {"executor", "workers"}:
-        named = ", ".join(sorted(set(given) - {"executor", "workers"}))
+    if resume is not None and set(given) - {"executor", "workers", "log"}:
+        named = ", ".join(sorted(set(given) - {"executor", "workers", "log"}))
         raise typer.BadParameter(f"--resume goes on with the plan in {resume}; leave out what sets: {named}")
     from slalom.terminal import output, search, session
 

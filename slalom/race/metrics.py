@@ -68,15 +68,18 @@ METRICS = {
 }
 
 
-def _one_at_a_time(measure: Measure) -> Measure:
-    """A person's own metric may keep a state, and lanes are measured by several threads."""
-    lock = threading.RLock()
+class _OneAtATime:
+    """A person's own metric may keep a state, and lanes are measured by several threads. It travels to other processes."""
 
-    def locked(outputs: Tensor, targets: Tensor) -> Any:
-        with lock:
-            return measure(outputs, targets)
+    def __init__(self, measure: Measure) -> None:
+        self.measure, self.lock = measure, threading.RLock()
 
-    return locked
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Any:
+        with self.lock:
+            return self.measure(outputs, targets)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _OneAtATime, (self.measure,)
 
 
 def resolve_metric(metric: str | Measure | None, data: Data) -> Metric:
@@ -85,7 +88,7 @@ def resolve_metric(metric: str | Measure | None, data: Data) -> Metric:
         metric = "accuracy" if data.task == "classification" else "r2"
     if callable(metric):
         name = getattr(metric, "__name__", type(metric).__name__)
-        return Metric(name, _one_at_a_time(metric), bool(getattr(metric, "higher_is_better", True)))
+        return Metric(name, _OneAtATime(metric), bool(getattr(metric, "higher_is_better", True)))
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
     found = METRICS[metric]

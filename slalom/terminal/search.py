@@ -52,7 +52,7 @@ class Watch:
         """How much of the budget is used."""
         if self.history is None:
             return 0.0
-        used: float = self.history.budget.share(len(self.history.trials), self.seconds, self.history.lane_steps)
+        used: float = self.history.budget.share(len(self.history.told()), self.seconds, self.history.lane_steps)
         return min(used, 1.0)
 
     @property

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from slalom.tune.events import Event
     from slalom.tune.executors import Executor
+    from slalom.tune.loggers.choose import Log
     from slalom.tune.result import TuneResult
     from slalom.tune.space import Space
 
@@ -38,12 +39,14 @@ def tune(
     task: str | None = None,
     split: tuple[float, float, float] = (0.6, 0.2, 0.2),
     split_seed: int = 0,
+    folds: int | None = None,
     scale: bool = True,
     dtype: str = "float32",
     executor: str | Executor = "local",
     workers: int | None = None,
     storage: str | None = None,
     directory: str | os.PathLike[str] | None = None,
+    log: Log = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> TuneResult:
     """Search for the best configuration of a model and its training: many side by side, the poor ones stopped early.
@@ -60,8 +63,11 @@ def tune(
       goes on.
     - `objective`: validation `"loss"` or `"metric"` is what is searched by. `enqueue`: configurations of your own to try first.
     - `seeds`: fresh ones over which the winner and its near-equals (`finalists`) are trained anew; the test part is opened once.
+    - `folds`: k-fold validation in place of the validation part: a configuration is k lanes, measured by their mean; at last the
+      winner is trained on all rows but the test part's. `split`, `split_seed`: shares of the parts, and which rows they get.
     - `executor`: `"local"`, `"processes"`, `"ray"`, with so many `workers`. `storage`: a database's URL, where several
-      drivers share one Optuna study. `directory`: a new run directory, resumable; None: kept in memory.
+      drivers share one Optuna study. `directory`: a new run directory, resumable; None: kept in memory. `log`:
+      `"tensorboard"`, `"mlflow"`, `"wandb"` (offline), where they are installed; several in a list.
 
     Ctrl-C returns the best so far. Raises `SlalomError` kinds that name what is wrong.
 
@@ -77,9 +83,9 @@ def tune(
         model, data, space=space, budget=budget, method=method, lanes=lanes, epochs=epochs, halving=halving,
         batch_size=batch_size, loss=loss, metric=metric, points=points,
         data_options={"target": target, "task": task, "split": split, "seed": split_seed, "scale": scale},
-        seed=seed, seeds=seeds, finalists=finalists, objective=objective, dtype=dtype, storage=storage,
+        seed=seed, seeds=seeds, finalists=finalists, objective=objective, dtype=dtype, storage=storage, folds=folds,
     )  # fmt: skip
-    return start(parts, directory, executor, workers, enqueue, on_event)
+    return start(parts, directory, executor, workers, enqueue, on_event, log)
 
 
 def resume(
@@ -91,6 +97,7 @@ def resume(
     metric: Any = None,
     executor: str | Executor = "local",
     workers: int | None = None,
+    log: Log = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> TuneResult:
     """Go on with a search that was stopped, each batch from its last rung. One that has ended is loaded.
@@ -99,7 +106,7 @@ def resume(
     """
     from slalom.tune.start import go_on
 
-    return go_on(directory, {"model": model, "data": data, "loss": loss, "metric": metric}, executor, workers, on_event)
+    return go_on(directory, {"model": model, "data": data, "loss": loss, "metric": metric}, executor, workers, on_event, log)
 
 
 def load(directory: str | os.PathLike[str], *, model: Any = None, data: Any = None) -> TuneResult:

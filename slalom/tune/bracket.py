@@ -61,7 +61,7 @@ class Bracket:
         """Who ends at this rung and how, and who goes on; `stop`: nobody does, since the budget is used up."""
         states: dict[int, str] = {}
         running: list[tuple[float, int]] = []
-        ends = {m.number: Training.of(m.config, problem.data, problem.epochs, problem.defaults).epochs for m in self.members}
+        ends = {m.number: Training.of(m.config, problem.rows, problem.epochs, problem.defaults).epochs for m in self.members}
         compared = []
         for number in self.alive:
             s = self.standings[number]
@@ -91,6 +91,6 @@ class Bracket:
         total = 0
         for m in self.members:
             if m.number in self.standings:
-                t = Training.of(m.config, problem.data, problem.epochs, problem.defaults)
-                total += max(0, min(t.epochs, self.rungs[self.rung]) - start) * t.per_epoch
+                t = Training.of(m.config, problem.rows, problem.epochs, problem.defaults)
+                total += max(0, min(t.epochs, self.rungs[self.rung]) - start) * t.per_epoch * problem.copies
         return total

@@ -32,6 +32,7 @@ class TunePlan(BaseModel):
     lanes: int = Field(ge=1)
     epochs: int = Field(ge=1)
     halving: float = Field(ge=1)  # 1: every trial runs to the end
+    folds: int | None = Field(default=None, ge=2)  # of k-fold validation; None: the validation part
     seed: int = Field(ge=0, lt=2**32)
     seeds: int = Field(ge=1)  # fresh ones, for the finalists
     finalists: int = Field(ge=1)

@@ -25,6 +25,7 @@ from slalom.tune.space.space import Space, as_space
 from slalom.tune.training.augment import augment_of, loss_of
 from slalom.tune.training.config import Training, check_names, lane_of
 from slalom.tune.training.family import Factories, Family, MLPs, family_of
+from slalom.tune.training.folds import Folds
 from slalom.tune.training.problem import Problem
 
 LAID_OUT = 256  # trials that annealing and a grid are laid out for where the budget is not in trials
@@ -118,6 +119,7 @@ def parts_of(plan: TunePlan, data: Data, family: Family, space: Space, loss: Any
     """A plan with the objects it names; the space's corners are tried out, so that what cannot be trained is said at once."""
     problem = Problem(
         data, family, loss, metric, plan.epochs, plan.seed, plan.objective, getattr(torch, plan.dtype),
+        folds=None if plan.folds is None else Folds.of(data, plan.folds, plan.data_options.get("seed", 0)),
         defaults={"batch_size": plan.batch_size},
     )  # fmt: skip
     _try_out(problem, space)
@@ -146,7 +148,7 @@ def _try_out(problem: Problem, space: Space) -> None:
     for u in (0.0, 0.5, 1.0):
         for places in [dict.fromkeys(space.params, u)] if u != 0.5 else _each(space):
             config = space.active(space.at(places))
-            training = Training.of(config, problem.data, problem.epochs, problem.defaults)
+            training = Training.of(config, problem.rows, problem.epochs, problem.defaults)
             lane_of(config, training, 0)
             augment, _ = augment_of(config, problem.data)
             example(augment, problem.data.train.x[:2], problem.data.train.y[:2])

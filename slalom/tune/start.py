@@ -13,6 +13,7 @@ from slalom.race.environment import environment
 from slalom.tune.driver import Driver, OnEvent, Parts
 from slalom.tune.executors import Executor, executor_of
 from slalom.tune.history import History
+from slalom.tune.loggers.choose import Log, Together, loggers_of
 from slalom.tune.prepare import prepare_again
 from slalom.tune.protocol.confirm import confirm, near_equals
 from slalom.tune.record import Record
@@ -26,26 +27,28 @@ class NothingFinishedError(SlalomError):
 
 def start(
     parts: Parts, directory: str | os.PathLike[str] | None, executor: str | Executor, workers: int | None,
-    enqueue: Sequence[Mapping[str, Any]], on_event: OnEvent | None,
+    enqueue: Sequence[Mapping[str, Any]], on_event: OnEvent | None, log: Log = None,
 ) -> TuneResult:  # fmt: skip
     """Run a prepared search, in memory or into a new directory."""
+    watching = Together(loggers_of(log, directory), on_event)
     record = None if directory is None else Record(directory)
     history = History(parts.space)
-    driver = Driver(parts, executor_of(executor, parts.problem, workers), history, record, on_event)
+    driver = Driver(parts, executor_of(executor, parts.problem, workers), history, record, watching)
     driver.enqueue(enqueue)
     if record is not None:
         record.create(parts.plan, environment())
-    return _run(driver, parts, record)
+    return _run(driver, parts, record, watching)
 
 
 def go_on(
     directory: str | os.PathLike[str], given: Mapping[str, Any], executor: str | Executor, workers: int | None,
-    on_event: OnEvent | None,
+    on_event: OnEvent | None, log: Log = None,
 ) -> TuneResult:  # fmt: skip
     """Resume: what was told stays told, batches under way go on from their last rung."""
     record = Record(directory)
     plan = record.plan()
     parts = prepare_again(plan, given)
+    watching = Together(loggers_of(log, directory), on_event)
     record.lock()
     try:
         record.clean()
@@ -58,11 +61,11 @@ def go_on(
     if history.tested is not None:
         record.close()
         return TuneResult(plan, parts.problem, history, record)
-    driver = Driver(parts, executor_of(executor, parts.problem, workers), history, record, on_event)
-    return _run(driver, parts, record)
+    driver = Driver(parts, executor_of(executor, parts.problem, workers), history, record, watching)
+    return _run(driver, parts, record, watching)
 
 
-def _run(driver: Driver, parts: Parts, record: Record | None) -> TuneResult:
+def _run(driver: Driver, parts: Parts, record: Record | None, watching: Together) -> TuneResult:
     model: nn.Module | None = None
     stopped: KeyboardInterrupt | None = None
     try:
@@ -73,6 +76,7 @@ def _run(driver: Driver, parts: Parts, record: Record | None) -> TuneResult:
             raise
         stopped = error
     finally:
+        watching.close()
         if record is not None:
             record.close()
     return TuneResult(parts.plan, parts.problem, driver.history, record, model, stopped)

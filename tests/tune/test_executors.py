@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+import torch
 
 import slalom
 from slalom.core.errors import BadValueError, SlalomError
@@ -89,3 +90,24 @@ def test_a_fault_in_a_worker_is_told_after_a_few_tries(monkeypatch):
 
     with pytest.raises(SlalomError, match="failed 4 times: out of memory"):
         slalom.tune(**GIVEN, executor=Broken())
+
+
+def share_right(outputs, targets):
+    return (outputs.argmax(1) == targets).double().mean()
+
+
+def test_a_metric_of_ones_own_travels_where_it_is_a_function_of_a_module():
+    import pickle
+
+    from slalom.tune.executors.processes import packed
+    from slalom.tune.prepare import prepare
+
+    options = {"target": None, "task": None, "split": (0.6, 0.2, 0.2), "seed": 0, "scale": True}
+    problem = prepare(
+        None, "iris", space=None, budget=4, method="random", lanes=None, epochs=1, halving=None, batch_size=64, loss=None,
+        metric=share_right, data_options=options, points=None, seed=0, seeds=1, finalists=1, objective="loss", dtype="float32",
+        storage=None,
+    ).problem  # fmt: skip
+    there = pickle.loads(packed(problem))
+    y = problem.data.val.y
+    assert float(there.metric.measure(torch.eye(3)[y], y)) == 1.0

@@ -60,6 +60,8 @@ def confirm(problem: Problem, finalists: Sequence[Trial], seeds: int, seconds: A
         for i, t in enumerate(finalists)
     ]
     own = [best * seeds + j for j in range(seeds)]
+    if problem.folds is not None:
+        runs = _refitted(problem.refit(), [members[k] for k in own])
     test = np.stack([_test(problem, runs[k], k) for k in own], axis=1)
     j = int(np.nanargmin(np.where(np.isfinite(losses[best]), told[best], np.nan)))
     return Confirmation(
@@ -67,6 +69,15 @@ def confirm(problem: Problem, finalists: Sequence[Trial], seeds: int, seconds: A
         Tested(finalists[best].number, numbers, test[0].tolist(), test[1].tolist(), numbers[j]),
         runs[own[j]].module(own[j]),
     )
+
+
+def _refitted(problem: Problem, members: Sequence[Member]) -> dict[int, GroupRun]:
+    """The winner over its seeds on all rows that are not for the test; k-fold validation has trained it on parts of them."""
+    runs: dict[int, GroupRun] = {}
+    for group in groups_of(problem, members):
+        run = GroupRun(problem, group)
+        runs |= {standing.number: run for standing in run.to(problem.epochs)}
+    return runs
 
 
 def _test(problem: Problem, run: GroupRun, number: int) -> Any:

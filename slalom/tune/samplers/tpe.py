@@ -19,10 +19,11 @@ from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
 from optuna.samplers._tpe.probability_distributions import _BatchedCategoricalDistributions
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import FrozenTrial, TrialState
-from scipy.special import log_ndtr, ndtr
+from scipy.special import log_ndtr, ndtr, ndtri_exp
 
 Array = np.ndarray[Any, Any]
 Columns = dict[str, Array]
+MANY = 200  # kernels from which it is worth looking for those that are alike
 
 
 def log_mass(a: Array, b: Array) -> Array:
@@ -37,32 +38,89 @@ def log_mass(a: Array, b: Array) -> Array:
     return out
 
 
+def _scaled(numbers: Array, distributions: list[Any]) -> Array:
+    """Columns `[points, parameters]` on the scales on which the kernels lie."""
+    log = np.array([d.is_log for d in distributions])
+    out = np.array(numbers, dtype=float)
+    out[:, log] = np.log(out[:, log])
+    return out
+
+
 class _Parzen(_ParzenEstimator):
-    """Optuna's estimator; its density by SciPy."""
+    """Optuna's estimator, drawn from and weighed by SciPy, all numbers at once; the same draws from the generator."""
+
+    def _parts(self) -> tuple[list[int], list[Any]]:
+        made = self._mixture_distribution.distributions
+        places = [i for i, d in enumerate(made) if not isinstance(d, _BatchedCategoricalDistributions)]
+        return places, [made[i] for i in places]
+
+    def sample(self, rng: np.random.RandomState, size: int) -> Columns:
+        mixture = self._mixture_distribution
+        kernels = rng.choice(len(mixture.weights), p=mixture.weights, size=size)
+        out = np.empty((size, len(mixture.distributions)))
+        for i, d in enumerate(mixture.distributions):
+            if isinstance(d, _BatchedCategoricalDistributions):
+                place = rng.rand(size)
+                reached = np.cumsum(d.weights[kernels], axis=1)[:, :-1]
+                out[:, i] = (reached < place[:, np.newaxis]).sum(axis=1)
+        places, numbers = self._parts()
+        if numbers:
+            mu, sigma, low, high = _kernels(numbers, kernels)
+            a, b = (low - mu) / sigma, (high - mu) / sigma
+            found = _inside(a, b, rng.uniform(low=0, high=1, size=a.shape)) * sigma + mu
+            for i, d, row in zip(places, numbers, found, strict=True):
+                value = np.exp(row) if d.is_log else row
+                out[:, i] = np.clip(d.low + np.round((value - d.low) / d.step) * d.step, d.low, d.high) if d.step else value
+        return self._untransform(out)
 
     def log_pdf(self, samples_dict: Columns) -> Array:
         points, mixture = self._transform(samples_dict), self._mixture_distribution
         total = np.log(mixture.weights)[np.newaxis].repeat(len(points), 0)
-        for column, d in zip(points.T, mixture.distributions, strict=True):
-            if isinstance(d, _BatchedCategoricalDistributions):
-                total += np.log(d.weights.T[column.astype(np.int64)])
-                continue
-            # Kernels that several trials share, and values that several candidates do, are worked out once.
-            kernels, back = np.unique(np.stack([d.mu, d.sigma]), axis=1, return_inverse=True)
-            mu, sigma = kernels
-            mass = log_mass((d.adapted_low - mu) / sigma, (d.adapted_high - mu) / sigma)
-            if d.step:
-                values, places = np.unique(column, return_inverse=True)
-                ends = [values - d.step / 2, values + d.step / 2]
-                left, right = [((np.log(e) if d.is_log else e)[:, np.newaxis] - mu) / sigma for e in ends]
-                total += (log_mass(left, right) - mass)[np.ix_(places, back)]
-            else:
-                z = ((np.log(column) if d.is_log else column)[:, np.newaxis] - d.mu) / d.sigma
-                total += -0.5 * z * z - (0.5 * np.log(2 * np.pi) + np.log(sigma) + mass)[back]
+        for column, c in zip(points.T, mixture.distributions, strict=True):
+            if isinstance(c, _BatchedCategoricalDistributions):
+                total += np.log(c.weights.T[column.astype(np.int64)])
+        places, numbers = self._parts()
+        if numbers:
+            mu, sigma, low, high = _kernels(numbers, slice(None))
+            total -= log_mass((low - mu) / sigma, (high - mu) / sigma).sum(axis=0)
+            smooth = [k for k, d in enumerate(numbers) if not d.step]
+            z = _scaled(points[:, [places[k] for k in smooth]], [numbers[k] for k in smooth])
+            for k, column in zip(smooth, z.T, strict=True):
+                off = (column[:, np.newaxis] - mu[k]) / sigma[k]
+                total -= 0.5 * off * off + (0.5 * np.log(2 * np.pi) + np.log(sigma[k]))
+            for k, d in enumerate(numbers):
+                if d.step:
+                    total += _steps(points[:, places[k]], d)
         most = total.max(axis=1, keepdims=True)
         most[np.isneginf(most)] = 0
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(np.exp(total - most).sum(axis=1)) + most[:, 0])
+
+
+def _kernels(numbers: list[Any], which: Any) -> tuple[Array, Array, Array, Array]:
+    """Middles and widths `[parameters, kernels]`, and the ends `[parameters, 1]`."""
+    low, high = ([[getattr(d, end)] for d in numbers] for end in ("adapted_low", "adapted_high"))
+    return np.array([d.mu[which] for d in numbers]), np.array([d.sigma[which] for d in numbers]), np.array(low), np.array(high)
+
+
+def _inside(a: Array, b: Array, q: Array) -> Array:
+    """The q-quantiles of a standard normal between a and b; as Optuna has it, from the side on which nothing cancels."""
+    left = a < 0
+    from_left = np.logaddexp(log_ndtr(a), np.log(q) + log_mass(a, b))
+    from_right = np.logaddexp(log_ndtr(-b), np.log1p(-q) + log_mass(a, b))
+    return np.where(a == b, np.nan, np.where(left, ndtri_exp(from_left), -ndtri_exp(from_right)))
+
+
+def _steps(column: Array, d: Any) -> Array:
+    """Logarithm of the mass of the step that each value stands for `[points, kernels]`; values and kernels alike, once."""
+    values, places = np.unique(column, return_inverse=True)
+    mu, sigma, back = d.mu, d.sigma, None
+    if len(mu) > MANY:
+        (mu, sigma), back = np.unique(np.stack([mu, sigma]), axis=1, return_inverse=True)
+    ends = [values - d.step / 2, values + d.step / 2]
+    left, right = [((np.log(e) if d.is_log else e)[:, np.newaxis] - mu) / sigma for e in ends]
+    mass = log_mass(left, right)[places]
+    return mass if back is None else mass[:, back]
 
 
 @dataclass

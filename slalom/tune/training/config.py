@@ -10,7 +10,6 @@ from typing import Any
 from slalom.core.errors import BadValueError, unknown_name
 from slalom.core.penalty import Penalty
 from slalom.core.rule import get_rule
-from slalom.data.record import Data
 from slalom.engines.lanes import Lane
 from slalom.nets.initialisation.initialise import METHODS
 from slalom.race.entrants import Entrant, entrant
@@ -55,9 +54,8 @@ class Training:
     per_epoch: int
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], data: Data, most: int, defaults: Mapping[str, Any]) -> Training:
+    def of(cls, config: Mapping[str, Any], n: int, most: int, defaults: Mapping[str, Any]) -> Training:
         """Read off the configuration, checked."""
-        n = len(data.train)
         size = batch_rows(config.get("batch_size") or defaults.get("batch_size", WORDS["batch_size"]), n)
         epochs = config.get("epochs") or most
         if isinstance(epochs, bool) or not isinstance(epochs, int) or not 1 <= epochs <= most:

@@ -18,8 +18,10 @@ from slalom.race.variants.made import example
 from slalom.schedules import PlateauState
 from slalom.tune.training.augment import augment_of, batches_of, loss_of
 from slalom.tune.training.config import Training, lane_of
+from slalom.tune.training.folds import FoldFeed
 from slalom.tune.training.problem import Problem
 
+Array = np.ndarray[Any, np.dtype[np.float64]]
 # What a program's step costs on a CPU in ms, fitted to steps of 1 to 16 lanes of 4 sizes on one core (mean error 13 %): so much
 # whatever it holds, and so much for a thousand numbers of its rows, which are updated (and 0.079 a million multiplications).
 STEP, THOUSAND = 0.56, 0.0046
@@ -43,7 +45,7 @@ class Group:
 
 
 def _structure(problem: Problem, member: Member) -> tuple[Hashable, ...]:
-    training = Training.of(member.config, problem.data, problem.epochs, problem.defaults)
+    training = Training.of(member.config, problem.rows, problem.epochs, problem.defaults)
     batch = batches_of(member.config, problem.data)
     return (training.batch_size, bool(member.config.get("l1")), batch, problem.family.structure(member.config))
 
@@ -104,21 +106,22 @@ class GroupRun:
         self.problem = problem
         self.members = list(group.members)
         configs = [m.config for m in self.members]
-        self.trainings = [Training.of(c, problem.data, problem.epochs, problem.defaults) for c in configs]
-        lanes = [lane_of(m.config, t, m.seed) for m, t in zip(self.members, self.trainings, strict=True)]
+        self.trainings = [Training.of(c, problem.rows, problem.epochs, problem.defaults) for c in configs]
+        self.copies = problem.copies
+        each = [(m, t) for m, t in zip(self.members, self.trainings, strict=True) for _ in range(self.copies)]
+        lanes = [lane_of(m.config, t, m.seed) for m, t in each]
         self.augments = [augment_of(c, problem.data)[0] for c in configs]
         size = self.trainings[0].batch_size
         first = example(self.augments[0], problem.data.train.x[:size], problem.data.train.y[:size])
         loss = loss_of(self.augments[0], problem.loss)
-        self.lanes: Lanes = problem.family.lanes(configs, lanes, loss, first, problem.dtype)
+        self.lanes: Lanes = problem.family.lanes([m.config for m, _ in each], lanes, loss, first, problem.dtype)
         self.measures = [one_loss(problem.loss), in_units(problem.metric.measure, problem.data)]
         self.epoch = 0
         self.ended: dict[int, Standing] = {}  # members whose own epochs are over
 
     def to(self, epoch: int, stopping: Callable[[], bool] | None = None) -> list[Standing]:
         """Train to the end of that epoch (counted from 1) and measure on validation; `stopping()` ends it with StoppedError."""
-        orders, seeds = [m.order for m in self.members], [m.seed for m in self.members]
-        feed = Feed(self.problem.data.train, self.trainings[0].batch_size, orders, seeds, self.augments)
+        feed = self._feed()
         plateaus = any(isinstance(lane.schedule, PlateauState) for lane in self.lanes.lanes)
         standings: list[Standing] = []
         while self.epoch < epoch:
@@ -131,18 +134,43 @@ class GroupRun:
             if plateaus or over or self.epoch == epoch:
                 standings = self._measure()
                 self.ended |= {s.number: s for s in standings if s.number in over}
-                self.lanes.stop([k for k, m in enumerate(self.members) if m.number in over])
+                self.lanes.stop(self._lanes([k for k, m in enumerate(self.members) if m.number in over]))
         return standings or self._measure()
 
+    def _lanes(self, places: Sequence[int]) -> list[int]:
+        """The lanes of members at these places: one each, or one a fold."""
+        return [k * self.copies + f for k in places for f in range(self.copies)]
+
+    def _feed(self) -> Feed | FoldFeed:
+        size, folds = self.trainings[0].batch_size, self.problem.folds
+        orders, seeds = [m.order for m in self.members], [m.seed for m in self.members]
+        if folds is not None:
+            return FoldFeed(folds, size, orders, seeds, self.augments)
+        return Feed(self.problem.data.train, size, orders, seeds, self.augments)
+
+    def _values(self) -> Array:
+        """Loss and metric `[2, lanes]` of each lane on what it was not trained on."""
+        folds = self.problem.folds
+        if folds is None:
+            return self.lanes.evaluate(self.problem.data.val.x, self.problem.data.val.y, self.measures)
+        out = np.full((2, len(self.lanes)), np.nan)
+        for f, rows in enumerate(folds.val):
+            out[:, f :: self.copies] = self.lanes.evaluate(folds.pool.x[rows], folds.pool.y[rows], self.measures)[
+                :, f :: self.copies
+            ]
+        return out
+
     def _measure(self) -> list[Standing]:
-        data, retired = self.problem.data, self.lanes.retired
-        values = self.lanes.evaluate(data.val.x, data.val.y, self.measures)
-        out = []
-        for k, (member, lane) in enumerate(zip(self.members, self.lanes.lanes, strict=True)):
-            loss, metric = float(values[0, k]), float(values[1, k])
+        retired, values = self.lanes.retired, self._values()
+        for lane, loss in zip(self.lanes.lanes, values[0], strict=True):
             if isinstance(lane.schedule, PlateauState):
-                lane.schedule.step(loss)
-            why = f"step {retired[k].step}: {retired[k].reason}" if k in retired else ""
+                lane.schedule.step(float(loss))
+        out = []
+        for k, member in enumerate(self.members):
+            own = self._lanes([k])
+            loss, metric = values[:, own].mean(1).tolist()  # NaN where one fold's is
+            first = next((retired[i] for i in own if i in retired), None)
+            why = "" if first is None else f"step {first.step}: {first.reason}"
             why = why or ("" if math.isfinite(loss) else f"its validation loss is {loss}")
             made = Standing(member.number, self.epoch, math.inf if why else loss, math.nan if why else metric, why)
             out.append(self.ended.get(member.number, made))
@@ -152,20 +180,16 @@ class GroupRun:
         """Keep these members; the others' work ends. Those that go on do so to the bit as they would have."""
         keep = [k for k, m in enumerate(self.members) if m.number in set(numbers)]
         if len(keep) < len(self.members):
-            self.lanes = self.lanes.only(keep)
+            self.lanes = self.lanes.only(self._lanes(keep))
             self.members = [self.members[k] for k in keep]
             self.trainings, self.augments = [self.trainings[k] for k in keep], [self.augments[k] for k in keep]
             self.ended = {m.number: self.ended[m.number] for m in self.members if m.number in self.ended}
-
-    def measure(self, part: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Loss and metric `[2, members]` on another part of the data."""
-        return self.lanes.evaluate(part.x, part.y, self.measures)
 
     def module(self, number: int) -> nn.Module:
         """A member's model alone, trained so far, in evaluation mode."""
         k = next(k for k, m in enumerate(self.members) if m.number == number)
         member = self.members[k]
-        return self.problem.family.trained(self.lanes, k, member.config, member.seed).eval()
+        return self.problem.family.trained(self.lanes, k * self.copies, member.config, member.seed).eval()
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later process needs to go on to the bit, for the members that are left (loads with `weights_only=True`)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -13,6 +13,7 @@ from slalom.data.record import Data
 from slalom.engines.lanes.losses import Loss
 from slalom.race.metrics import Metric
 from slalom.tune.training.family import Family
+from slalom.tune.training.folds import Folds, pooled
 
 Objective = Literal["loss", "metric"]
 
@@ -30,11 +31,26 @@ class Problem:
     objective: Objective = "loss"
     dtype: torch.dtype = torch.float32
     clip: float | None = None
+    folds: Folds | None = None  # of k-fold validation
     defaults: dict[str, Any] = field(default_factory=dict)  # of what a configuration leaves out, such as batch_size
 
     def __post_init__(self) -> None:
         if self.objective not in ("loss", "metric"):
             raise BadValueError(f"objective must be 'loss' or 'metric', got {self.objective!r}")
+
+    @property
+    def rows(self) -> int:
+        """Rows that a lane is trained on."""
+        return len(self.data.train) if self.folds is None else int(self.folds.train.shape[1])
+
+    @property
+    def copies(self) -> int:
+        """Lanes of a configuration: one a fold."""
+        return 1 if self.folds is None else len(self.folds)
+
+    def refit(self) -> Problem:
+        """The problem on which the winner of a k-fold search is trained at last: all rows but those of the test part."""
+        return self if self.folds is None else replace(self, data=pooled(self.data), folds=None)
 
     @property
     def ceiling(self) -> float:
