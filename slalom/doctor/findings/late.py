@@ -43,7 +43,7 @@ def look(case: Case) -> list[Finding]:
     seen = run.train()
     if len(seen) < 12 or flat(seen) < FALLING:
         return []
-    trial = case.tried("rate dropped late", dropped)
+    trial = case.tried("rate dropped late", dropped, whole=True)
     if trial is None:
         return []
     return _judged(case, trial)
