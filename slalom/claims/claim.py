@@ -17,15 +17,16 @@ SEEDS, QUICK_SEEDS = 5, 2  # in each of the two sets
 
 @dataclass(frozen=True)
 class Plan:
-    """What an experiment is run with: `n` seeds in each of two sets, and whether it is the quick form."""
+    """What an experiment is run with: `n` seeds in each of two sets, counted from `first`; and whether it is the quick form."""
 
     n: int = SEEDS
     quick: bool = False
+    first: int = 0
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """All of them: the first set's, then the second's."""
-        return tuple(range(2 * self.n))
+        return tuple(range(self.first, self.first + 2 * self.n))
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,10 @@ class Claim:
             if bool(text.en) != bool(text.zh):
                 raise BadValueError(f"claim {self.id}: {name} must be told in both languages or in none")
 
-    def plan(self, quick: bool = False, n: int | None = None) -> Plan:
+    def plan(self, quick: bool = False, n: int | None = None, first: int = 0) -> Plan:
         """The seeds that it runs with."""
-        if n is not None:
-            return Plan(n, quick)
-        return Plan(min(self.seeds, QUICK_SEEDS) if quick else self.seeds, quick)
+        own = min(self.seeds, QUICK_SEEDS) if quick else self.seeds
+        return Plan(own if n is None else n, quick, first)
 
 
 Experiment = Callable[[Plan], Outcome]

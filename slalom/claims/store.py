@@ -21,11 +21,12 @@ from slalom.core.errors import StoreError
 from slalom.race.events import Note
 from slalom.race.store import Store, to_json, whole_file
 
+LAST_SEED = 2**31
 COMMITTED = Path(__file__).parent / "committed.json"
 
 
 class ClaimsPlan(BaseModel):
-    """What a run of claims is: which, and with how many seeds in each of two sets (None: each claim's own number)."""
+    """What a run of claims is: which; how many seeds in each of two sets (None: each claim's own number), counted from which."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +34,7 @@ class ClaimsPlan(BaseModel):
     claims: list[str] = Field(min_length=1)
     seeds: int | None = Field(default=None, ge=2)
     quick: bool = False
+    first_seed: int = Field(default=0, ge=0, le=LAST_SEED)
 
 
 @dataclass(frozen=True)

@@ -58,12 +58,15 @@ def run(
     seeds: Annotated[
         int | None, typer.Option(min=2, help="Seeds in each of the two sets.", show_default="each claim's own")
     ] = None,
+    first_seed: Annotated[
+        int, typer.Option(min=0, help="Count the seeds from here: a fresh test of the verdicts of another run.")
+    ] = 0,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory.", show_default="runs/DATE-claims-N")] = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with a run that was stopped.")] = None,
 ) -> None:
     """Test claims here: each outcome is saved as it finishes."""
     chosen = list(ids or [])
-    if resume is not None and (chosen or every or quick or seeds or out):
+    if resume is not None and (chosen or every or quick or seeds or first_seed or out):
         raise typer.BadParameter("--resume goes on with what that run was started for; leave the rest out")
     if resume is None and bool(chosen) == every and not (quick and not chosen):
         raise typer.BadParameter("name claims (slalom claims run O13), or give --all, or --quick")
@@ -74,7 +77,7 @@ def run(
     if resume is not None:
         shown.go_on(resume)
     else:
-        shown.run(chosen or None, quick, seeds, out)
+        shown.run(chosen or None, quick, seeds, first_seed, out)
 
 
 @claims.command()

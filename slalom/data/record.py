@@ -20,6 +20,9 @@ class Part:
     def __len__(self) -> int:
         return len(self.y)
 
+    def __repr__(self) -> str:
+        return f"Part({len(self)} rows of {list(self.x.shape[1:])})"  # not the numbers: a notebook would print pages of them
+
 
 @dataclass(frozen=True)
 class Data:
@@ -42,6 +45,11 @@ class Data:
     notes: tuple[str, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)  # what `load` was called with, JSON-able, to load it again
     fingerprint: str = ""
+
+    def __repr__(self) -> str:
+        told = f"into {self.output_size} classes" if self.task == "classification" else f"of {self.output_size} target(s)"
+        rows = f"{len(self.train)}/{len(self.val)}/{len(self.test)} rows to train, validate and test"
+        return f"Data({self.name!r}: {self.task} {told}, {rows}, inputs {list(self.input_shape)})"
 
     @property
     def input_shape(self) -> tuple[int, ...]:

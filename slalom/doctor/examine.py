@@ -39,8 +39,8 @@ def examine(
     `model`: an `nn.Module`, which is not changed. `loss_fn(outputs, targets)` gives one number; `optimizer(model)` an optimizer
     of torch's kind; `schedule(optimizer)` a scheduler that is stepped once an epoch, or None. `train`, `val`: `(X, y)`, tensors
     or arrays whose rows are shuffled by `seed` each epoch, or DataLoaders (whose rows are read once). `batch_size`: 32 by
-    default, or the loader's; `epochs`: 20. `budget`: how much the experiments may cost, in trainings of this set-up (12 by
-    default; 0: none).
+    default, or the loader's; "full": all rows. `epochs`: 20. `budget`: how much the experiments may cost, in trainings of this
+    set-up (12 by default; 0: none).
 
     First what needs no step (data, shapes, weights, signals), then one watched run, then, only where a symptom stands, branches
     with one thing changed each: what wins names the cause. Thresholds are shares of the run's own start and of what a constant

@@ -106,13 +106,16 @@ def setup_of(
         raise BadValueError(f"optimizer must be callable(model): write lambda m: {optimizer.__name__}(m.parameters(), lr=...)")
     if schedule is not None and not callable(schedule):
         raise BadValueError(f"schedule must be callable(optimizer) that returns a scheduler, or None; got {schedule!r}")
+    full = isinstance(batch_size, str) and batch_size == "full"
     for name, value in {"epochs": epochs, "seed": seed, "batch_size": batch_size}.items():
         least = 0 if name == "seed" else 1
-        if name == "batch_size" and value is None:
+        if name == "batch_size" and (value is None or full):
             continue
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise BadValueError(f"{name} must be a whole number >= {least}, got {value!r}")
-    pair, size, shuffle, drop_last, notes = _rows("train", train, batch_size)
+            way_out = " or 'full'" if name == "batch_size" else ""
+            raise BadValueError(f"{name} must be a whole number >= {least}{way_out}, got {value!r}")
+    pair, size, shuffle, drop_last, notes = _rows("train", train, None if full else batch_size)
+    size = len(pair[1]) if full else size
     held = None if val is None else _rows("val", val, None)[0]
     device = next(model.parameters()).device
     pair = (pair[0].to(device), pair[1].to(device))

@@ -43,7 +43,7 @@ def show_list(path: Path | None, *, as_json: bool) -> None:
         table.add_row(name, Text(said, STYLES.get(said, "")), Text(claim.sentence.en))
     out.print(table)
     if run is not None:
-        where = f"{run.environment['processor']}, {run.environment['cores']} cores"
+        where = f"{run.environment['processor']}, {run.environment['cores']} cores, seeds from {run.plan.first_seed} on"
         out.print(Text(f"verdicts of the run of {run.date} ({where}{', quick' if run.plan.quick else ''})", "dim"))
         if run.stale:
             out.print(Text(f"measured under another rule than this version's: {', '.join(run.stale)}; run them again", "yellow"))
@@ -92,14 +92,14 @@ def _tell(result: Result) -> None:
     say(f"{result.id:4} {verdict_words(claim, result.verdict, 'en')}  ({result.seconds:.1f} s)")
 
 
-def run(ids: list[str] | None, quick: bool, seeds: int | None, out: Path | None) -> None:
+def run(ids: list[str] | None, quick: bool, seeds: int | None, first_seed: int, out: Path | None) -> None:
     """Test claims, a line each as it finishes; the figures of one named alone."""
     if ids:
         named(ids)  # a wrong name is told before a directory is made
     where = fresh("claims") if out is None else out
     if quick:
         say("quick: two seeds in each set; verdicts of the full run may differ")
-    done = run_claims(ids, quick=quick, seeds=seeds, directory=where, on_result=_tell)
+    done = run_claims(ids, quick=quick, seeds=seeds, first_seed=first_seed, directory=where, on_result=_tell)
     _end(done, where)
 
 

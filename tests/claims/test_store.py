@@ -7,7 +7,7 @@ import pytest
 import slalom.claims as claims
 from slalom.claims import runner
 from slalom.claims.store import write_run
-from slalom.core.errors import StoreError
+from slalom.core.errors import BadValueError, StoreError
 
 
 def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
@@ -76,3 +76,20 @@ def test_an_outcome_under_another_rule_is_told_apart(tmp_path):
     path.write_text(json.dumps(body))
     found = claims.load_run(where)
     assert (list(found.results), found.stale) == (["O27"], ("C1",))
+
+
+def test_seeds_are_counted_from_the_first(tmp_path, monkeypatch):
+    seen = []
+    entry = claims.every()["O7"]
+    faked = {"O7": entry._replace(run=lambda plan: seen.append(plan) or claims.Outcome({"slope": (-1.0,), "time": (20.0,)}))}
+    monkeypatch.setattr(runner, "every", lambda: faked)
+    claims.run(seeds=2, first_seed=1000, directory=tmp_path / "run")
+    assert seen[0].seeds == (1000, 1001, 1002, 1003)
+    assert claims.load_run(tmp_path / "run").plan.first_seed == 1000
+
+
+@pytest.mark.parametrize(("given", "told"), [({"first_seed": -1}, "first_seed must be 0"), ({"seeds": 1}, "seeds must be 2")])
+def test_wrong_seeds_are_refused_before_a_directory_is_made(tmp_path, given, told):
+    with pytest.raises(BadValueError, match=told):
+        claims.run("O27", directory=tmp_path / "run", **given)
+    assert not (tmp_path / "run").exists()

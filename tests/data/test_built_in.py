@@ -214,3 +214,10 @@ def test_the_split_is_not_drawn_by_the_numbers_that_made_the_rows(name):
     spread = torch.cat(size).std()
     for part in size[1:]:
         assert abs(part.mean() - size[0].mean()) < 4 * spread * (1 / len(part) + 1 / len(size[0])) ** 0.5
+
+
+def test_data_print_on_one_line_without_their_numbers():
+    assert repr(load("iris")) == (
+        "Data('iris': classification into 3 classes, 90/30/30 rows to train, validate and test, inputs [4])"
+    )
+    assert repr(load("diabetes").train) == "Part(265 rows of [10])"

@@ -57,6 +57,13 @@ def test_the_model_is_a_copy():
     assert model.weight.abs().sum() > 0
 
 
+def test_a_full_batch_holds_all_rows():
+    loader = DataLoader(TensorDataset(X, Y), batch_size=3)
+    for setup in (made(batch_size="full"), made(train=loader, batch_size="full")):
+        assert setup.batch_size == len(Y)
+        assert setup.steps_per_epoch == 1
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -64,7 +71,7 @@ def test_the_model_is_a_copy():
         ({"train": (X, Y[:4])}, "same number of rows"),
         ({"train": (X[:0], Y[:0])}, "at least one"),
         ({"train": (X, object())}, "must hold tensors or arrays"),
-        ({"batch_size": 0}, "batch_size must be a whole number >= 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number >= 1 or 'full', got 0"),
         ({"epochs": 2.5}, "epochs must be a whole number >= 1, got 2.5"),
         ({"seed": True}, "seed must be a whole number"),
         ({"schedule": 3}, "schedule must be callable"),

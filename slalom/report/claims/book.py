@@ -49,11 +49,12 @@ HOW = T(
 )  # fmt: skip
 MADE = T(
     "Generated from the run of {date} on {processor} ({cores} cores, {threads} thread), Slalom {slalom}, torch {torch}; {n} "
-    "claims, {seconds:.0f} s in all on a "
-    "busy machine. No figure here is typed by hand.",
-    "由 {date} 在 {processor}（{cores} 核，{threads} 线程）上的运行生成，Slalom {slalom}，torch {torch}；共 {n} 条论断，在繁"
-    "忙的机器上合计 {seconds:.0f} 秒。文中没有手工键入的数字。",
+    "claims, {seconds:.0f} s in all. "
+    "No figure here is typed by hand.",
+    "由 {date} 在 {processor}（{cores} 核，{threads} 线程）上的运行生成，Slalom {slalom}，torch {torch}；共 {n} 条论断，合"
+    "计 {seconds:.0f} 秒。文中没有手工键入的数字。",
 )  # fmt: skip
+SEEDED = T("Seeds from {first} on: two sets after each other.", "随机种子从 {first} 起，两组相继。")
 QUICK = T("This is a quick run with two seeds in each set.", "这是每组只有两个种子的快速运行。")
 
 
@@ -66,6 +67,7 @@ def heading(run: Run, language: Language) -> Iterator[str]:
     seconds = sum(r.seconds for r in run.results.values())
     told = {k: run.environment[k] for k in ("processor", "cores", "threads", "slalom", "torch")}
     yield MADE.text(language).format(date=run.date, n=len(run.results), seconds=seconds, **told) + "\n"
+    yield SEEDED.text(language).format(first=run.plan.first_seed) + "\n"
     if run.plan.quick:
         yield QUICK.text(language) + "\n"
     kinds = [r.verdict.kind for r in run.results.values()]
