@@ -100,7 +100,7 @@ def _experiments(case: Case, certain: list[Finding]) -> list[Finding]:
 
 
 def _asked(case: Case, found: list[Tested], rules: tuple[Rule, ...], known: set[str]) -> list[Tested]:
-    """What was found already, and what these rules' suspects win; they are not asked once a cause explains all that is lacking."""
+    """What was found already, and what these rules' suspects win; none is asked once a cause explains all that is lacking."""
     if any(t.decides or t.gain.trial.train >= ENOUGH for t in found):
         return found
     return found + tested(case, [s for rule in rules for s in rule(case) if s.label not in known])

@@ -60,7 +60,7 @@ def _judged(name: str, node: Any) -> str | None:
     if name == "BinaryCrossEntropy" and made in ("Addmm", "Mm", "Linear", "MkldnnLinear"):
         return "the loss takes probabilities, and the outputs are scores"
     if name in DISTANCES and made == "Expand":
-        size = getattr(before, "_saved_self_sym_sizes", None) or ()
+        size: list[Any] = list(getattr(before, "_saved_self_sym_sizes", None) or ())
         if len(size) > 1 and int(size[-1]) == 1 and int(size[0]) > 1:
             return "outputs of one column are broadcast against targets of another shape"
     return None
@@ -81,5 +81,5 @@ def _parents(node: Any) -> list[Any]:
 
 def _name(node: Any) -> str:
     """`LogSoftmax` of `LogSoftmaxBackward0`; losses of images go by the same name."""
-    name = str(node.name()).rpartition("Backward")[0]
+    name: str = str(node.name()).rsplit("Backward", 1)[0]
     return {"NllLoss2D": "NllLoss"}.get(name, name)

@@ -39,9 +39,9 @@ class Outlook:
             skill = self.by_train.of(look.train)
             if skill < PLAIN or skill < self.reached[0] + WON:
                 return False
-            if self.by_val is not None and not math.isnan(self.reached[1]):
-                if self.by_val.of(look.val) < self.reached[1] + WON:
-                    return False
+            known = self.by_val is not None and not math.isnan(self.reached[1])
+            if known and self.by_val is not None and self.by_val.of(look.val) < self.reached[1] + WON:
+                return False
         return True
 
     def _lost(self, run: Run) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
+from torch import nn
 
 from slalom.doctor.run import Look, Run, Skill
 from slalom.doctor.run.branch import Outlook
-from torch import nn
 
 STEPS = 160
 
