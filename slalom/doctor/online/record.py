@@ -76,7 +76,8 @@ class Watched:
     `missed`: trainable parameters that no optimizer has. `rectified`: whether units may be ReLUs; `normalised`: whether the
     first layer normalises its input. `losses`: by step, thinned; `first`: the first of them. `broke`: the first step whose
     loss was not finite. `misfit`: what does not fit between outputs and loss. `epochs`: (step, mean training loss, validation
-    loss) of each `epoch`. `silent`: by layer, which units have had gradient 0 at every one of the last looks; `still`: which parameters have not changed at any look.
+    loss) of each `epoch`. `silent`: by layer, which units have had gradient 0 at every one of the last looks; `still`: which
+    parameters have not changed at any look.
     """
 
     names: tuple[str, ...]
