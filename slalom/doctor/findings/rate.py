@@ -21,6 +21,7 @@ MOMENTUM = 0.95
 FEW, TINY = 8, 2  # rows of a batch
 WHOLE = 0.4  # of the rows in one batch
 AWAY, GROWING = 100.0, 10.0  # times its start: a loss that has left; times what it was half a run before
+LEARNT = 0.2  # skill of a run that has learnt something
 KEPT = 0.1  # training skill that a branch without so much momentum may lack
 FAR, STILL = 100.0, 0.02  # times below the usual rate; skill that two higher rates must win for a third to be tried
 PEAK = 3.0  # times the loss of a constant prediction: no rate that suits goes there
@@ -69,6 +70,7 @@ def _raised(case: Case) -> list[Trial]:
     if not rate > 0:
         return []
     away_by = 5 * _usual(case) / rate
+    slow = _slow(case) or case.reached[0] < STUCK
     lost = crawls(case) and case.reached[0] < STUCK
     first = 10.0 ** round(math.log10(away_by)) if away_by > FAR else 100.0 if lost else 10.0
     found: list[Trial] = []
@@ -77,7 +79,7 @@ def _raised(case: Case) -> list[Trial]:
         if trial is None:
             break
         found.append(trial)
-        if trial.train > 0.9 or trial.train < case.reached[0] - 0.05:
+        if trial.train > 0.9 or trial.train < case.reached[0] + (-0.05 if slow else STILL):
             break
         if len(found) == 2 and max(t.train for t in found) - case.reached[0] < STILL:
             break
@@ -137,6 +139,8 @@ def _lowered(case: Case) -> list[Trial]:
         if trial.train > max(0.5, case.reached[0] + 0.3):
             break
         if factor == 0.01 and not away(case):
+            break
+        if not away(case) and trial.train < case.reached[0] > LEARNT:  # worse at a lower rate: it was not too high
             break
     return found
 
