@@ -7,8 +7,9 @@ import importlib
 
 PARTS = (
     "race", "optimizers", "lanes", "range", "curves", "sparse", "activations", "regularisation", "compare", "doctor",
-    "landscape", "tune",
+    "landscape",
     "doctor.overhead", "doctor.repair",
+    "tune", "tune.rivals", "tune.overhead", "tune.kills", "tune.scaling",
 )  # fmt: skip
 
 if __name__ == "__main__":

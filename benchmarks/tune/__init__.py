@@ -1,5 +1,6 @@
-"""`python -m benchmarks tune`: time to a target that was fixed beforehand, the sampler's time, restarts. See `measure.py`."""
+"""`python -m benchmarks tune`: time to targets that were fixed beforehand. Beside it `tune.rivals` (Optuna with each pruner, in
+one process and one a core), `tune.overhead`, `tune.kills` and `tune.scaling`."""
 
-from benchmarks.tune.measure import main
+from benchmarks.tune.pairs import main
 
 __all__ = ["main"]

@@ -26,7 +26,10 @@ COMMITTED = Path(__file__).parent / "committed.json"
 
 
 class ClaimsPlan(BaseModel):
-    """What a run of claims is: which; how many seeds in each of two sets (None: each claim's own number), counted from which."""
+    """What a run of claims is: which; how many seeds in each of two sets (None: each claim's own number), counted from which.
+
+    `and_from`: of two joined runs, where the seeds of the second begin; each run is then one of the two sets.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,6 +38,7 @@ class ClaimsPlan(BaseModel):
     seeds: int | None = Field(default=None, ge=2)
     quick: bool = False
     first_seed: int = Field(default=0, ge=0, le=LAST_SEED)
+    and_from: int | None = None
 
 
 @dataclass(frozen=True)

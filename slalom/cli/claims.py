@@ -92,3 +92,15 @@ def book(
     from slalom.terminal import claims as shown
 
     shown.write_book(directory, run, page)
+
+
+@claims.command()
+def join(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory or file: the first set of seeds.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another, with other seeds: the second set.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the joined run goes.")] = Path("claims.json"),
+) -> None:
+    """Join two runs on different seeds: what flips between them is undecided."""
+    from slalom.terminal import claims as shown
+
+    shown.join(first, second, out)

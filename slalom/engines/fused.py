@@ -82,8 +82,8 @@ class Table:
         self._streams = np.array([job.stream or 0 for job in jobs], np.uint64)
         self._starts = np.zeros(n + 1, np.int64)
         np.cumsum(-(-self._sizes // ALIGN) * ALIGN, out=self._starts[1:])
-        self._same_row = np.zeros(n, np.int64)
-        self._told = np.empty((1 + len(kernel.scalars), n))
+        self._hypers = np.empty(max(1, len(kernel.hypers)))
+        self._for: Mapping[str, float] | None = None  # whose numbers these are
         self.elements = int(self._starts[-1])
         stored = dict(kernel.storage.states)
         widths = [kernel.storage.p.itemsize, *(stored[name].itemsize for name in kernel.states)]
@@ -91,15 +91,16 @@ class Table:
         self._order()
         # Addresses that every step needs; the arrays stay where they are.
         self._gradients, self._read_at = self._table[1].ctypes.data, self._read.ctypes.data
-        self._at = (self._table, self._sizes, self._starts, self._same_row)
-        self._fixed = tuple(x.ctypes.data for x in self._at)
-        self._places = (self._numbers.ctypes.data, self._wide.ctypes.data)
-        self._told_at, self._streams_at = self._told.ctypes.data, self._streams.ctypes.data
+        self._arguments: tuple[int, ...] = ()
         found = hooks()
         self._watch = None
-        if found is not None and kernel.same is not None:
-            self._watch = Watch(found, kernel, self.params, self.cells, self._held, self._pointers)
+        if found is not None and kernel.looks is not None:
+            self._watch = Watch(found, kernel.looks, self.params, self.cells, self._held, self._pointers)
         self._seen = False
+
+    def listed(self, params: list[torch.Tensor], state: Mapping[Any, Any]) -> bool:
+        """Whether these are its parameters and the dict holds their states alone, seen quickly; False where in doubt."""
+        return self._watch is not None and self._watch.listed(params, state)
 
     def fits(self, grads: list[torch.Tensor]) -> bool:
         """Whether the memory is where it was, and these gradients are of the right form; notes where they are."""
@@ -107,8 +108,9 @@ class Table:
         if watch is not None:
             if not watch.same():
                 return False
-            if watch.alike(grads):
-                return watch.take(grads, self._gradients, self._read_at, self._begin, self._end)
+            found = watch.take(grads, self._gradients, self._read_at, self._begin, self._end)
+            if found is not None:
+                return found
         if not (self._unmoved(grads) and self._take(grads)):
             return False
         if self._seen and watch is not None:  # the step after the one it was made for: it may serve many more
@@ -148,20 +150,20 @@ class Table:
 
     def step(self, values: Mapping[str, float], factor: float) -> None:
         """Steps all its parameters in place, their counts and scalar states too; gradients are multiplied by `factor`."""
-        kernel, told = self.kernel, self._told
-        kernel.read(told.size, *self._places, self._told_at)
-        *fixed, row_at = self._fixed
-        distinct = told[:, :1]
-        if not (told == distinct).all():
-            distinct, row = np.unique(told, axis=1, return_inverse=True)
-            row = np.ascontiguousarray(row.reshape(len(self.params)), np.int64)
-            row_at = row.ctypes.data
-        coefficients, after = kernel.rows(values, distinct)
-        kernel.step(
-            len(self.params), *fixed, row_at, coefficients.ctypes.data, factor, threads_for(self.elements), told.shape[0],
-            *self._places, after.ctypes.data, self._streams_at,
-        )  # fmt: skip
-        increment_version(self.params)
+        if not self._arguments:
+            self._arguments = self._addresses()
+        if values is not self._for:
+            self._hypers[:] = [values[name] for name in self.kernel.hypers] or 0.0
+            self._for = values
+        increment_version(self.params)  # before, while what `fits` has looked at is in the cache
+        self.kernel.step(len(self.params), *self._arguments, factor, threads_for(self.elements))
+
+    def _addresses(self) -> tuple[int, ...]:
+        """What the compiled step takes, from the table to the hypers."""
+        n = len(self.params)
+        self._room = (np.empty(n, np.int64), np.empty(n * self.kernel.room, np.uint8))
+        given = (self._table, self._sizes, self._starts, self._numbers, self._wide, self._streams, *self._room, self._hypers)
+        return tuple(x.ctypes.data for x in given)
 
     def _pointers_now(self) -> list[int]:
         # Of all that the states hold, in order. The tensors are kept alive by `params` and `_held`, so an equal pointer is
@@ -242,7 +244,7 @@ class Plan:
     def fits(
         self,
         settings: Settings,
-        params: Sequence[Any],
+        params: list[Any],
         grads: list[Any],
         state: Mapping[Any, Any],
         seed: int | None = None,
@@ -250,6 +252,8 @@ class Plan:
         """Whether it serves this step too: the same program, parameters, states and memory, nothing left to the eager path."""
         if self.rest or seed != self.seed or (settings is not self.settings and settings.program != self.program) or traced():
             return False
+        if len(self.tables) == 1 and self.tables[0].listed(params, state):  # all there is
+            return self.tables[0].fits(grads)
         if len(params) != len(self.params) or not all(map(is_, params, self.params)):
             return False
         in_order = len(state) == len(self.cells) and all(map(is_, state.values(), self.cells))

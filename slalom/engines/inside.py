@@ -6,6 +6,7 @@ none is left, `traced` says yes, which is the eager path, and warns.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -31,12 +32,19 @@ _modes = _found("_C._len_torch_dispatch_stack")
 _mode = _found("utils._python_dispatch._get_current_dispatch_mode")  # the same question, asked less directly
 _wrapped = _found("_C._functorch.is_functorch_wrapped_tensor")
 
-# What torch made for its own compiler, for slalom.engines.watch, which does without where there is none.
+# For slalom.engines.watch, which does without where there is none: what torch made for its own compiler, and a tensor's keys.
 tensor_address = _found("_C._dynamo.guards._torchinductor_pyobject_tensor_data_ptr")
-TensorGuards = _found("_C._dynamo.guards.TensorGuards")
+dispatch_keys = _found("_C._dispatch_keys")
 
 # Within it, subclasses of tensors are plain tensors to torch's functions; torch's guide on subclasses names it.
 plain_functions: Any = torch._C.DisableTorchFunctionSubclass
+
+# What wraps torch's own steps, for slalom.engines.hooks, and what tells whether it has anything to do.
+profile_hook_step = _found("optim.Optimizer.profile_hook_step")
+profiling = _found("_C._autograd._profiler_enabled")
+_home = sys.modules.get(torch.optim.Optimizer.__module__)  # which `torch.optim` does not name
+hooks_before: Any = getattr(_home, "_global_optimizer_pre_hooks", None)
+hooks_after: Any = getattr(_home, "_global_optimizer_post_hooks", None)
 
 _norms = _found("_foreach_norm")
 _differences = _found("_foreach_sub")

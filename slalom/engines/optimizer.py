@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from slalom.engines.clipping import clip_factor, largest_norm, norm_of, number
 from slalom.engines.fused import Plan, one_device
 from slalom.engines.inside import not_compiled
 from slalom.engines.loading import load
+from slalom.engines.observed import looked_at, unwrapped, wrapped
 from slalom.engines.reading import Group, GroupReading
 from slalom.engines.rounding import check_rounding, seed_of, stream
 from slalom.engines.sharded import Shards, any_spread, elementwise
@@ -50,6 +52,7 @@ class RuleOptimizer(GroupReading, SparseSteps):
             return
         cls.rule = rule
         cls._arguments = signature.arguments(rule)
+        cls._values = itemgetter(*(a.name for a in cls._arguments))
         cls.__doc__ = cls.__dict__.get("__doc__") or signature.docstring(rule, cls.__name__, cls.__module__)
         if "__init__" not in cls.__dict__:
             cls.__init__ = _constructor(rule)  # type: ignore[method-assign]
@@ -94,11 +97,18 @@ class RuleOptimizer(GroupReading, SparseSteps):
             raise
         seed_of(group)
 
+    @unwrapped
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step along the gradients as they are; parameters without one are left out.
 
         With a closure, it is called first, with gradients on, and what it returns is returned.
         """
+        # A subclass that has a step of its own is wrapped by torch, around this one.
+        if type(self).step is RuleOptimizer.step and looked_at(self):
+            return _step_looked_at(self) if closure is None else _step_looked_at(self, closure)
+        return self._closure_and_step(closure)
+
+    def _closure_and_step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -210,6 +220,9 @@ class RuleOptimizer(GroupReading, SparseSteps):
             return norm_of(rest, sum(plan.square_sum() for plan in plans))
         params = [p for group in self.param_groups for p in group["params"] if id(p) not in spread]
         return norm_of([p.grad for p in params if p.grad is not None], shards.square_sum())
+
+
+_step_looked_at = wrapped(RuleOptimizer._closure_and_step)
 
 
 def _constructor(rule: Rule) -> Callable[..., None]:

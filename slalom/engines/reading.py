@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from operator import is_, itemgetter
 from typing import Any, ClassVar
 
 import torch
@@ -25,18 +26,25 @@ class GroupReading:
 
     rule: ClassVar[Rule]
     _arguments: ClassVar[tuple[Argument, ...]]
+    _values: ClassVar[itemgetter[Any]]  # a group's arguments
 
     def _settings_now(self, index: int, group: Group) -> tuple[Settings, dict[str, Any]]:
         """`_settings_of`, read anew only where a plain value of the group has changed."""
+        given = (*self._values(group), group.get("initial_lr"), group.get("max_lr"))
+        held: dict[int, Any] = self.__dict__.setdefault("_settings", {})
+        last = held.get(index)
+        if last is not None and last[2] is not None and all(map(is_, given, last[2])):  # the very same objects, none mutable
+            same: tuple[Settings, dict[str, Any]] = last[1]
+            return same
         told: list[Any] = [group[a.name] for a in self._arguments]
         told += [group["lr"], group["initial_lr"], group.get("max_lr")] if "initial_lr" in group else ()
+        lasting = not any(isinstance(x, list) for x in told)
         told = [x for value in told for x in (value if isinstance(value, tuple | list) else (value,))]
         if not _SIMPLE.issuperset(map(type, told)):
             return self._settings_of(group, self._where(index))
         key = (told, list(map(type, told)))
-        held: dict[int, Any] = self.__dict__.setdefault("_settings", {})
-        if index not in held or held[index][0] != key:
-            held[index] = (key, self._settings_of(group, self._where(index)))
+        made = last[1] if last is not None and last[0] == key else self._settings_of(group, self._where(index))
+        held[index] = (key, made, given if lasting else None)
         found: tuple[Settings, dict[str, Any]] = held[index][1]
         return found
 

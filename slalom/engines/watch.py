@@ -1,15 +1,13 @@
-"""Whether a table's tensors are where they were, seen quickly: one pass in C over the Python objects, no call a tensor.
+"""Whether a table's tensors are where they were, and of the form they had, seen quickly: in C over the Python objects.
 
-It rests on three functions of CPython's stable interface and on two that torch makes for its own compiler: one that
-tells a tensor's address, one that compares the form of many tensors (type, dtype, layout, lazy negation, shape,
-strides). Where torch lacks them, or they say anything but yes, `slalom.engines.fused` looks for itself, more slowly.
+It rests on two functions of CPython's stable interface, on four of torch's, on one that torch made for its own compiler, which
+tells a tensor's address, and on `slalom.engines.layout`. Where one is missing, or they say anything but yes,
+`slalom.engines.fused` looks for itself, more slowly.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,28 +15,19 @@ import torch
 from numpy.typing import NDArray
 
 from slalom.engines import inside
-from slalom.engines.kernels.tensors import TensorKernel
+from slalom.engines.kernels.objects import FITS, OTHER, Looks
+from slalom.engines.layout import dtype_number, hooks
 
-_LEARN = 3  # times that the form is learnt anew: gradients that two parameters share, say, are never passed by the comparison
+_LEARN = 3  # times that the form is learnt anew
 
-
-class Hooks(NamedTuple):
-    """Addresses of PyList_GetItem, PyDict_Next and torch's data_ptr, and the class that compares tensors' forms."""
-
-    get: int
-    next: int
-    data: int
-    guards: Any
+__all__ = ["Watch", "hooks"]
 
 
-@lru_cache(maxsize=1)
-def hooks() -> Hooks | None:
-    """None where this torch or this Python lacks one."""
-    data, guards = inside.tensor_address, inside.TensorGuards
-    if not isinstance(data, int) or guards is None:
-        return None
-    get, following = (ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value for n in ("PyList_GetItem", "PyDict_Next"))
-    return None if get is None or following is None else Hooks(get, following, data, guards)
+class Form(NamedTuple):
+    """Dispatch keys and dtype of parameters and then gradients, and the axes of each pair; the addresses of all these."""
+
+    arrays: tuple[NDArray[Any], ...]
+    at: tuple[int, ...]
 
 
 class Watch:
@@ -46,44 +35,69 @@ class Watch:
 
     def __init__(
         self,
-        found: Hooks,
-        kernel: TensorKernel,
+        found: NDArray[np.int64],
+        looks: Looks,
         params: list[torch.Tensor],
         cells: list[dict[str, torch.Tensor]],
         held: list[torch.Tensor],
         pointers: Sequence[int],
     ) -> None:
-        self._hooks = found
-        self._kernel = kernel
-        self._kept = (params, cells, held)
-        self._ends = np.cumsum([len(cell) for cell in cells], dtype=np.int64)
-        self._pointers = np.array(pointers, np.int64)  # of the parameters, then of what is held
-        self._at = (self._ends.ctypes.data, self._pointers.ctypes.data)
+        self._looks = looks
+        self._kept = (cells, params, held)
+        self._arrays = (
+            np.cumsum([len(cell) for cell in cells], dtype=np.int64),
+            np.array(pointers, np.int64),  # of the parameters, then of what is held
+            np.array([_described(x) for x in (*params, *held)], np.int64),
+            found,
+        )
+        self._at = tuple(x.ctypes.data for x in self._arrays)
+        self._names = (np.array([*map(id, params)], np.int64), np.array([*map(id, cells)], np.int64))
+        self._named = (*(x.ctypes.data for x in self._names), found.ctypes.data)
         self._left = _LEARN
-        self._form: Any = None
+        self._form: Form | None = None
+
+    def listed(self, params: list[torch.Tensor], state: Any) -> bool:
+        """Whether these are its parameters, and the dict `state` holds them and theirs and nothing else, in order."""
+        return len(params) == len(self._kept[0]) and bool(self._looks.listed(len(params), params, state, *self._named))
 
     def same(self) -> bool:
         """Whether the dicts hold the same tensors, and all memory is where it was."""
-        params, cells, held = self._kept
-        h = self._hooks
-        return bool(self._kernel.same(len(cells), cells, params, held, *self._at, h.get, h.next, h.data))
+        return bool(self._looks.same(len(self._kept[0]), *self._kept, *self._at))
 
     def learn(self, grads: Sequence[torch.Tensor]) -> None:
         """Notes the form of the parameters and of gradients that have been found right."""
-        if self._left:
-            self._left -= 1
-            tensors = [*self._kept[0], *grads]
-            sizes, strides = [list(x.shape) for x in tensors], [list(x.stride()) for x in tensors]
-            self._form = self._hooks.guards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides)
+        keys = inside.dispatch_keys
+        if not self._left or keys is None:
+            return
+        self._left -= 1
+        params = self._kept[1]
+        tensors = [*params, *grads]
+        first = np.zeros(len(params) + 1, np.int64)
+        np.cumsum([p.dim() for p in params], out=first[1:])
+        arrays = (
+            np.array([keys(x).raw_repr() for x in tensors], np.uint64),
+            np.array([dtype_number(x.dtype) for x in tensors], np.int32),
+            first,
+            np.array([n for p in params for n in p.shape], np.int64),
+            np.array([n for x in tensors for n in x.stride()], np.int64),
+        )
+        self._form = Form(arrays, tuple(x.ctypes.data for x in arrays))
 
-    def alike(self, grads: Sequence[torch.Tensor]) -> bool:
-        """Whether parameters and gradients are of the form learnt; False where in doubt."""
-        return self._form is not None and self._form.check(*self._kept[0], *grads)
-
-    def take(self, grads: list[torch.Tensor], row: int, width: int, begin: NDArray[np.int64], end: NDArray[np.int64]) -> bool:
+    def take(
+        self, grads: list[torch.Tensor], row: int, width: int, begin: NDArray[np.int64], end: NDArray[np.int64]
+    ) -> bool | None:
         """Writes the gradients' addresses at `row`; whether none lies in the memory from `begin` to `end` (in order).
 
-        `width`: the address of their sizes in bytes.
+        `width`: the address of their sizes in bytes. None, with nothing seen, where a form is not the one learnt.
         """
-        h = self._hooks
-        return not self._kernel.take(len(grads), grads, row, width, begin.size, begin.ctypes.data, end.ctypes.data, h.get, h.data)
+        if self._form is None:
+            return None
+        cells, params, _ = self._kept
+        pieces = (begin.size, begin.ctypes.data, end.ctypes.data)
+        found = self._looks.take(len(cells), params, grads, *self._form.at, row, width, *pieces, self._at[-1])
+        return None if found == OTHER else bool(found == FITS)
+
+
+def _described(x: torch.Tensor) -> tuple[int, int]:
+    """Where torch keeps what it knows of a tensor and of its memory; only fetched from, so that it need not be right."""
+    return int(getattr(x, "_cdata", 0)), int(getattr(x.untyped_storage(), "_cdata", 0))

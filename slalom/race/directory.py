@@ -179,11 +179,13 @@ class RunDirectory:
         text = "".join(line + "\n" for line in lines).encode()
         if not text:
             return
-        with self._told(f"write {JOURNAL}"), open(self.path / JOURNAL, "ab") as file:
+        # Unbuffered: a buffer would write again, when it is closed, what the disk had no room for.
+        with self._told(f"write {JOURNAL}"), open(self.path / JOURNAL, "ab", buffering=0) as file:
             end = file.tell()
             try:
-                file.write(text)
-                file.flush()
+                done = 0
+                while done < len(text):
+                    done += file.write(text[done:])
                 os.fsync(file.fileno())
             except OSError:
                 with contextlib.suppress(OSError):

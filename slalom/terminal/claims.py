@@ -8,10 +8,11 @@ from pathlib import Path
 from rich.text import Text
 
 from slalom.claims.claim import Claim
+from slalom.claims.join import joined
 from slalom.claims.registry import every, named
 from slalom.claims.runner import go_on as resumed
 from slalom.claims.runner import run as run_claims
-from slalom.claims.store import COMMITTED, Result, Run, load_run
+from slalom.claims.store import COMMITTED, Result, Run, load_run, write_run
 from slalom.claims.words import Language
 from slalom.core.errors import StoreError
 from slalom.figures.claims import figure, phrase, states, verdict_words
@@ -44,6 +45,7 @@ def show_list(path: Path | None, *, as_json: bool) -> None:
     out.print(table)
     if run is not None:
         where = f"{run.environment['processor']}, {run.environment['cores']} cores, seeds from {run.plan.first_seed} on"
+        where += "" if run.plan.and_from is None else f" and from {run.plan.and_from} on"
         out.print(Text(f"verdicts of the run of {run.date} ({where}{', quick' if run.plan.quick else ''})", "dim"))
         if run.stale:
             out.print(Text(f"measured under another rule than this version's: {', '.join(run.stale)}; run them again", "yellow"))
@@ -124,3 +126,12 @@ def write_book(directory: Path, path: Path | None, with_page: bool) -> None:
 
     for made in write(load_run(path), directory, with_page=with_page):
         say(str(made))
+
+
+def join(first: Path, second: Path, out: Path) -> None:
+    """Two runs as one file."""
+    run = joined(load_run(first), load_run(second))
+    write_run(run, out)
+    kinds = [r.verdict.kind for r in run.results.values()]
+    say(", ".join(f"{kinds.count(k)} {k}" for k in STYLES if k in kinds))
+    say(f"saved in {out}; the book of it: slalom claims book DIR --run {out}")

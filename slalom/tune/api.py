@@ -51,8 +51,9 @@ def tune(
     - `model`: None or `"mlp..."` for MLPs, whose shape may vary; a factory, whose arguments may vary (annotate them with
       `slalom.tune.Float`, `Int`, `Categorical`, or name them in the space); a module, which is copied. `data`: as `slalom.race`.
     - `space`: a `Space`, a dict, or a TOML file: of `optimizer`, `lr`, `schedule`, `warmup` (epochs), `epochs`, `batch_size`,
-      `weight_decay` and other hypers (`adam.b1`), `clip`, `l1`, `initialisation`; of an MLP `layers`, `units` (or `units1`,
-      `units2`, ...), `activation`, `dropout`; of a factory its arguments. None: a sensible one for the data.
+      `weight_decay` and other hypers (`adam.b1`), `clip`, `l1`, `initialisation`, `augment` (specs such as `noise=.1`, or
+      `none`); of an MLP `layers`, `units` (or `units1`, `units2`, ...), `activation`, `dropout`; of a factory its arguments.
+      None: a sensible one for the data.
     - `budget`: trials (200), time (`"5m"`), or `"1e6 lane_steps"`. `method`: auto, random, grid, bayesian, gp, evolution, cma,
       annealing, or manual (what you `enqueue` alone). `points`: values of each number in a grid.
     - `epochs`: the most that a trial is trained for; at epochs 1, 3, 9 (by `halving`) the best third of a batch of `lanes`

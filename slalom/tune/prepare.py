@@ -15,12 +15,14 @@ from slalom.data.record import Data
 from slalom.nets.spec import parse
 from slalom.race.metrics import resolve_metric
 from slalom.race.prepare import batch_rows, loss_for
+from slalom.race.variants.made import example
 from slalom.tune.budget import budget_of
 from slalom.tune.driver import Parts
 from slalom.tune.plan import TunePlan, make_plan
 from slalom.tune.samplers import chosen, sampler_of
 from slalom.tune.space.default import default_space
 from slalom.tune.space.space import Space, as_space
+from slalom.tune.training.augment import augment_of, loss_of
 from slalom.tune.training.config import Training, check_names, lane_of
 from slalom.tune.training.family import Factories, Family, MLPs, family_of
 from slalom.tune.training.problem import Problem
@@ -77,7 +79,7 @@ def prepare(
     eta = _eta(halving)
     names = _callables(model=None if isinstance(model, str) else model, loss=loss, metric=metric)
     names += ["model"] if isinstance(model, torch.nn.Module) and "model" not in names else []
-    notes = [*record.notes, *([family.note] if family.note else []), f"{how.method}: {how.why}"]
+    notes = [*record.notes, *([family.note] if family.note else []), f"{how.method}: {how.why}", *_augments(made, record)]
     plan = make_plan(
         model=family.spec if isinstance(family.spec, str) else None,
         model_name=family.name,
@@ -133,12 +135,22 @@ def study_name(plan: TunePlan) -> str:
     return f"slalom-{plan.data['name']}-{hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
+def _augments(space: Space, data: Data) -> list[str]:
+    """Notes on shapes that augmentation had to guess."""
+    param = space.params.get("augment")
+    texts = space.fixed.get("augment"), *(param.grid(99) if param is not None else ())
+    return list(dict.fromkeys(note for t in texts if (note := augment_of({"augment": t}, data)[1])))
+
+
 def _try_out(problem: Problem, space: Space) -> None:
     for u in (0.0, 0.5, 1.0):
         for places in [dict.fromkeys(space.params, u)] if u != 0.5 else _each(space):
             config = space.active(space.at(places))
             training = Training.of(config, problem.data, problem.epochs, problem.defaults)
             lane_of(config, training, 0)
+            augment, _ = augment_of(config, problem.data)
+            example(augment, problem.data.train.x[:2], problem.data.train.y[:2])
+            loss_of(augment, problem.loss)
     problem.family.module(space.active(space.at(dict.fromkeys(space.params, 0.5))), 0)
 
 

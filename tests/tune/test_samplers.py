@@ -66,6 +66,44 @@ def test_a_resumed_sampler_goes_on_as_if_it_had_not_stopped(method):
     assert [a.point for a in made(method, seed=1).ask(5, history)] != [a.point for a in made(method).ask(5, history)]
 
 
+def test_points_of_a_batch_are_those_that_optunas_own_tpe_gives():
+    """Optuna asked one by one, its densities in its own Python; trials of all kinds, some under way, of all kinds of number."""
+    import optuna
+    from optuna.trial import TrialState, create_trial
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    rng = np.random.default_rng(0)
+    worth = [None if i < 60 and i % 2 else float(rng.random()) for i in range(150)]
+    history = [Past(i, SPACE.random(5, i), w, 3 + 6 * (i % 4), i % 3 == 0) for i, w in enumerate(worth)]
+    ours = made("bayesian", batch=8).ask(8, history)
+    kinds = {k: distribution(p) for k, p in SPACE.params.items()}
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=len(history)))
+    for p in history:
+        state = TrialState.RUNNING if p.value is None else TrialState.COMPLETE if p.finished else TrialState.PRUNED
+        told = {"value": p.value} if state == TrialState.COMPLETE else {}
+        told |= {"intermediate_values": {p.epoch: p.value}} if state == TrialState.PRUNED else {}
+        params = {k: outward(SPACE[k], v) for k, v in p.point.items()}
+        study.add_trial(create_trial(state=state, params=params, distributions=kinds, **told))
+    for asked in ours:
+        theirs = study.ask(kinds).params
+        assert asked.point == {
+            k: pytest.approx(inward(SPACE[k], theirs[k]), rel=1e-9) if k != "optimizer" else theirs[k] for k in SPACE
+        }
+
+
+def test_densities_are_optunas_to_rounding():
+    from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
+
+    from slalom.tune.samplers.tpe import BatchTPE, _Parzen
+
+    kinds = {k: distribution(p) for k, p in SPACE.params.items()}
+    points = [{k: outward(p, SPACE.random(3, i)[k]) for k, p in SPACE.params.items()} for i in range(200)]
+    rows = {k: np.array([d.to_internal_repr(p[k]) for p in points], dtype=float) for k, d in kinds.items()}
+    given = [{k: v[:150] for k, v in rows.items()}, kinds, BatchTPE(kinds, 0)._parzen_estimator_parameters]
+    asked = {k: v[100:] for k, v in rows.items()}
+    assert np.allclose(_Parzen(*given).log_pdf(asked), _ParzenEstimator(*given).log_pdf(asked), rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize(("method", "trials"), [("annealing", 120), ("cma", 120), ("evolution", 120), ("bayesian", 72)])
 def test_searches_beat_random_points_on_a_bowl(method, trials):
     seeds = range(5)

@@ -76,13 +76,23 @@ def test_the_winners_model_is_the_one_that_was_measured(whole):
     assert facts(again) == facts(whole)
 
 
-def test_a_trial_alone_with_torch_comes_to_the_same_loss(whole):
+@pytest.mark.parametrize("augment", ["none", "noise=0.3", "mixup=0.5"])
+def test_a_trial_alone_with_torch_comes_to_the_same_loss(whole, augment):
     """Not our lanes, rules or masks: modules and optimizers of torch, from the trial's own seed and the search's order."""
+    from slalom.nets.augmentation import Augment, Mixup, Noise
     from slalom.race.order import permutation
 
     data, trial = slalom.data.load("iris"), next(t for t in whole.trials if t.config["dropout"] > 0)
     config = {**trial.config, "dropout": 0.0}
-    quiet = {**GIVEN, "space": {**SPACE, "dropout": 0.0}, "budget": 1, "lanes": 1, "halving": None, "epochs": 3, "seeds": 1}
+    quiet = {
+        **GIVEN,
+        "space": {**SPACE, "dropout": 0.0, "augment": augment},
+        "budget": 1,
+        "lanes": 1,
+        "halving": None,
+        "epochs": 3,
+        "seeds": 1,
+    }
     found = slalom.tune(**quiet, enqueue=[{k: v for k, v in config.items() if k != "dropout"}], dtype="float64").trials[0]
     torch.manual_seed(found.seed)
     sizes = [4, *[config["units"]] * config["layers"]]
@@ -91,11 +101,13 @@ def test_a_trial_alone_with_torch_comes_to_the_same_loss(whole):
     adam = config["optimizer"] == "adam"
     kind = torch.optim.Adam if adam else lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9)
     optimizer = kind(net.parameters(), lr=config["lr"])
-    for epoch in range(3):
-        for index in torch.split(permutation(0, epoch, 90), config["batch_size"]):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(net(data.train.x[index].double()), data.train.y[index]).backward()
-            optimizer.step()
+    change = Augment(*{"none": [], "noise=0.3": [Noise(0.3)], "mixup=0.5": [Mixup(0.5, 3)]}[augment])
+    index = [i for epoch in range(3) for i in torch.split(permutation(0, epoch, 90), config["batch_size"])]
+    for step, i in enumerate(index):
+        optimizer.zero_grad()
+        x, y = change(data.train.x[i], data.train.y[i], seed=found.seed, step=step)
+        nn.functional.cross_entropy(net(x.double()), y.double() if y.is_floating_point() else y).backward()
+        optimizer.step()
     with torch.no_grad():
         loss = nn.functional.cross_entropy(net(data.val.x.double()), data.val.y)
     assert found.loss == pytest.approx(float(loss), rel=1e-9)
@@ -232,7 +244,8 @@ def test_exports_to_optuna(tmp_path, whole):
 
 
 def test_a_search_with_a_model_resumes_to_the_bit(tmp_path):
-    given = {**GIVEN, "method": "bayesian", "budget": 18}
+    space = {**SPACE, "augment": Categorical(["none", "noise=0.1"])}
+    given = {**GIVEN, "space": space, "method": "bayesian", "budget": 18}
     first = slalom.tune(**given, directory=tmp_path / "a")
 
     def stop(event):
@@ -289,6 +302,8 @@ def test_budgets_and_rungs():
         ({"space": {"units": Int(4, 8), "layers": Int(0, 1)}}, "hidden layers"),
         ({"space": {"activation": Categorical(["relu", "prelu"])}}, "prelu"),
         ({"enqueue": [{"lr": 7.0}]}, "lr must be in"),
+        ({"space": {"lr": Float(0.1, 1), "augment": "noise=-1"}}, "std must be"),
+        ({"space": {"augment": Categorical(["none", "shift=1"])}}, "wants images"),
         ({"model": "mlp:8:relu:batchnorm", "space": {"layers": Int(1, 2)}}, "layers"),
     ],
 )

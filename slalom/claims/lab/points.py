@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from slalom.claims.claim import Plan
 from slalom.engines.lanes import Lane, Lanes
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -25,6 +26,12 @@ class Point(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.at.expand(len(x), len(self.at))
+
+
+def normals(plan: Plan, shape: Sequence[int]) -> Tensor:
+    """Standard normal float64 numbers `[seeds, *shape]`, each seed's its own whatever the others are."""
+    made = [torch.Generator().manual_seed(seed) for seed in plan.seeds]
+    return torch.stack([torch.randn(*shape, generator=g, dtype=torch.float64) for g in made])
 
 
 def rotation(degrees: float, d: int = 2) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from slalom.claims.claim import Claim, Plan
 from slalom.claims.criteria import above, below, control, within
-from slalom.claims.lab.points import noisy_heights
+from slalom.claims.lab.points import noisy_heights, normals
 from slalom.claims.lab.tasks import digits
 from slalom.claims.lab.training import batches, told
 from slalom.claims.outcome import Lines, Outcome
@@ -82,8 +82,7 @@ def share_deep(
 ) -> tuple[float, ...]:
     """Of `runs` points a seed that start in the shallow well, the share that end in the deep one."""
     many = len(plan.seeds) * runs
-    g = torch.Generator().manual_seed(17)
-    bumps = noise * torch.randn(many, steps, 1, generator=g, dtype=torch.float64)
+    bumps = noise * normals(plan, (runs, steps, 1)).flatten(0, 1)
     lanes = lanes_of("sgd", lr=[lr] * many, schedule=schedule)  # type: ignore[arg-type]
     _, ends = noisy_heights(wells, [1.0], lanes, bumps, range(many))
     return told((ends[:, 0].reshape(-1, runs) < 0).double().mean(1).numpy())
@@ -198,9 +197,8 @@ def o10(plan: Plan) -> Outcome:
 
 
 def _heights(plan: Plan, noise: float, lrs: tuple[float, ...], mu: float, steps: int = 300) -> np.ndarray:
-    g = torch.Generator().manual_seed(3)
     n = len(plan.seeds)
-    bumps = noise * torch.randn(n, steps, 2, generator=g, dtype=torch.float64)
+    bumps = noise * normals(plan, (steps, 2))
     many = lanes_of("momentum", lr=[lr for lr in lrs for _ in range(n)], momentum=mu)
     # the height itself, without the linear term that makes the noise
     rows = list(range(n)) * len(lrs)

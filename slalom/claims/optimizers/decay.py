@@ -92,8 +92,9 @@ def slopes(plan: Plan, form: str) -> np.ndarray:
                   "torch 的做法并非“无关”：p *= 1 - lr * wd。哪种形式需要重新调参取决于训练长度，固定预算可以得出任一结论。"),
         switch=T("the form of the decay (torch's or the paper's), and the length of the run",
             "衰减的形式（torch 或论文）以及训练长度"), prototype="depends", seeds=4,
-        note=T("The prototype's slope for torch's form fell from .7 at 400 steps to -.1 at 1600; this run has 400.",
-            "原型中 torch 形式的斜率从 400 步的 0.7 降到 1600 步的 -0.1；这里是 400 步。"),
+        note=T("The prototype's slope for torch's form fell from .7 at 400 steps to -.1 at 1600, where alone it passes; this run "
+               "has 400.",
+            "原型中 torch 形式的斜率从 400 步的 0.7 降到 1600 步的 -0.1，只有后者合格；这里是 400 步。"),
     )
 )  # fmt: skip
 def o35(plan: Plan) -> Outcome:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from slalom.claims.claim import Claim, Plan
 from slalom.claims.criteria import above, below, control
-from slalom.claims.lab.points import ALL
+from slalom.claims.lab.points import ALL, normals
 from slalom.claims.lab.tasks import digits, spirals
 from slalom.claims.lab.training import WORST, Task, decades, steps_to, sweep, told
 from slalom.claims.outcome import Outcome
@@ -211,9 +211,8 @@ def _chase(out: Tensor, y: Tensor) -> Tensor:
 )  # fmt: skip
 def o33(plan: Plan) -> Outcome:
     shift, steps, effects = 1000, 2500, {}
-    g = torch.Generator().manual_seed(5)
     n = len(plan.seeds)
-    noise = 0.3 * torch.randn(n, steps, 1, generator=g, dtype=torch.float64)
+    noise = 0.3 * normals(plan, (steps, 1))
     goal = torch.where(torch.arange(steps) < shift, 1.0, 2.0).double().expand(n, steps)[..., None]
     x = torch.cat([goal, noise], 2).reshape(-1, 2)
     y = torch.zeros(len(x), 1)

@@ -202,6 +202,8 @@ def o22(plan: Plan) -> Outcome:
         switch=T("the length of training and the model: a short run of a small model favours .01",
             "训练长短与模型：小模型短训练偏向 0.01"),
         prototype="holds",
+        note=T("The prototype compared .01 with .001, where both sets of seeds agree with it; that .1 is worse is seen by one "
+               "set alone.", "原型比较的是 0.01 与 0.001，两组种子都与之一致；0.1 更差则只有一组种子看到。"),
     )
 )  # fmt: skip
 def o31(plan: Plan) -> Outcome:

@@ -68,6 +68,9 @@ def score(plan: Plan, name: str) -> np.ndarray:
          above("digits", T("log10 of the training loss, constant over decayed, SGD, digits", "训练损失之比的常用对数，恒定 / "
              "衰减，SGD，手写数字"))),
         prototype="holds", switch=T("the task", "任务"),
+        note=T("Both sets of seeds find the prototype's gain on all three, as do all seeds together; one set alone is too few to "
+               "tell that on digits from nothing.",
+               "两组种子在三项上都得到与原型相同的提升，合在一起也成立；只是其中一组单独来看，手写数字上的提升还不能与零区分。"),
     )
 )  # fmt: skip
 def l5(plan: Plan) -> Outcome:

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +32,19 @@ def dtype_name(dtype: torch.dtype) -> str:
     if dtype not in _DTYPES:
         raise BadValueError(f"a lane's dtype must be torch.float32 or torch.float64, got {dtype}")
     return _DTYPES[dtype]
+
+
+class StepInC(NamedTuple):
+    """The address of `slalom_step` (see source.py) and what it takes: states in order, numbers in a row of coefficients.
+
+    `log`: bytes of its workspace, 0 for none; then `chunks` numbers and bytes for its parts instead.
+    """
+
+    address: int
+    states: list[str]
+    coefficients: int
+    log: int
+    chunks: int
 
 
 class Kernel:
@@ -127,6 +140,15 @@ class Kernel:
             ctypes.c_int(threads), _at(workspace), _at(partial), _at(ok),
         )  # fmt: skip
         return StepReport(squares, status)
+
+    def in_c(self, width: int) -> StepInC:
+        """What other C code needs to call this kernel's step for rows of this many elements, one at a time."""
+        library = self.compile()._library
+        assert library is not None
+        log = self._changed * width * torch.empty((), dtype=self.dtype).element_size()
+        address = ctypes.cast(library.slalom_step, ctypes.c_void_p).value
+        assert address is not None
+        return StepInC(address, self._used, self._count, log if log <= LOG_BYTES else 0, -(-width // CHUNK))
 
     def _buffer(self, name: str, size: int) -> Array:
         """Scratch memory of this Python thread, kept between steps."""

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Settings
+from slalom.engines.lanes.blocks import BlockRun
 from slalom.engines.lanes.counter import lane_keys
 from slalom.engines.lanes.dropout import shares
 from slalom.engines.lanes.lane import Lane
@@ -73,6 +74,7 @@ class Chunk:
         self.updates = [(rows, self._update(rows, kernels)) for rows in _runs(self.lanes)]
         self.penalties = Penalties(self.lanes, modules, layout, self.updates)
         self.run = np.arange(len(lanes))  # the rows that forward and backward run on, spare lanes apart
+        self.blocks = BlockRun.of(self)
 
     def _compact(self) -> None:
         """Leaves out rows that have stopped, where their share of those run has reached what the mechanism asks for."""
@@ -142,12 +144,15 @@ class Chunk:
         self.penalties.after(self.params, stepped)
         self._keep_buffers(buffers, stepped)
         faults = {rows.start + i: text for rows, update in self.updates for i, text in update.faults.items()}
-        for i in np.flatnonzero(self.alive & ~stepped):
-            reason = faults.get(int(i)) or _reason(losses[i], norms[i])
-            self.retired.append(Retirement(self.numbers[i], self.t, self.t - 1, reason))
         out_loss, out_norm = np.where(self.alive, losses, np.nan), np.where(self.alive, norms, np.nan)
-        self.alive &= stepped
+        for i in np.flatnonzero(self.alive & ~stepped):
+            self.retire(int(i), self.t, losses[i], norms[i], faults.get(int(i)))
         return out_loss, out_norm
+
+    def retire(self, row: int, step: int, loss: float, norm: float, fault: str | None = None) -> None:
+        """This row's step, counted from 1, was not taken; it is trained no further."""
+        self.alive[row] = False
+        self.retired.append(Retirement(self.numbers[row], step, step - 1, fault or _reason(loss, norm)))
 
     def _keep_buffers(self, new: dict[str, Tensor], stepped: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
         if stepped.all():
@@ -160,6 +165,8 @@ class Chunk:
 
     def epoch(self, x: Tensor, y: Tensor, batches: Sequence[Tensor]) -> tuple[Floats, Floats]:
         """Steps over batches of indices into x and y, each `[batch]` (shared) or `[lanes, batch]`: two `[steps, lanes]`."""
+        if self.blocks is not None:
+            return self.blocks.epoch(x, y, batches)
         losses, norms = [], []
         for index in batches:
             if not self.alive.any():

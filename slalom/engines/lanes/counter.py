@@ -34,8 +34,8 @@ def lane_key(seed: int, step: int) -> int:
     return int(_mix((_mix(seed & _LOW) + 0x9E3779B9 * step) & _LOW))
 
 
-def lane_keys(seeds: Sequence[int], step: int) -> Tensor:
-    """Keys `[lanes]` (int64)."""
+def lane_keys(seeds: Sequence[int], step: int | np.ndarray[Any, Any]) -> Tensor:
+    """Keys `[lanes]` (int64); of steps `[steps, 1]`: `[steps, lanes]`."""
     mixed = _mix(np.array([seed & _LOW for seed in seeds], dtype=np.int64))
     return torch.from_numpy(_mix((mixed + 0x9E3779B9 * step) & _LOW))
 

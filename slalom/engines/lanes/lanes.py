@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from slalom.core.errors import BadValueError
+from slalom.engines.lanes.blocks import in_c
 from slalom.engines.lanes.choose import Choice, choose
 from slalom.engines.lanes.chunk import Chunk, Retirement
 from slalom.engines.lanes.dropout import owned, plain
@@ -114,7 +115,11 @@ class Lanes:
     def _make_chunks(self, modules: Sequence[nn.Module], chunk: int | None = None) -> list[Chunk]:
         order = sorted(range(len(self.lanes)), key=self._kind)
         size = chunk or chunk_size(len(order), self._threads, self.choice.name)
-        return [self._make_chunk(order[i : i + size], modules) for i in range(0, len(order), size)]
+        # A chunk goes by blocks of steps if all its lanes can: those that cannot have chunks of their own, so that a lane's
+        # way does not depend on its company.
+        blocks = [self.choice.name == "native" and in_c(lane, self._kernels) for lane in self.lanes]
+        parts = [[i for i in order if blocks[i] == way] for way in (True, False)]
+        return [self._make_chunk(part[i : i + size], modules) for part in parts for i in range(0, len(part), size)]
 
     def _kind(self, i: int) -> Any:
         return tuple(map(str, self.lanes[i].optimizer.program)), thresholds(self.lanes[i])

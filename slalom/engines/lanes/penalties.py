@@ -56,16 +56,19 @@ class Penalties:
             made[i] = strength * self.masks[i].double()
         return made
 
+    def strengths(self, dtype: torch.dtype) -> tuple[Tensor | None, Tensor | None]:
+        """Of L2 and of the subgradient of L1: what each weight of each lane is penalised by, `[lanes, D]`; None for none."""
+        self.l2, self.signed = (None if s is None else s.to(dtype) for s in (self.l2, self.signed))
+        return self.l2, self.signed
+
     def before(self, params: Tensor, grads: Tensor, rows: slice, update: Update, t: int, live: Mask) -> None:
         """Changes the gradients `[lanes, D]` of these rows in place; `update` is what will step them."""
         # Product and sum apart: fused into one rounding, a number would depend on where in the tensor it stands.
-        for name in ("l2", "signed"):
-            strengths: Tensor | None = getattr(self, name)
-            if strengths is not None:
-                if strengths.dtype != params.dtype:
-                    strengths = strengths.to(params.dtype)
-                    setattr(self, name, strengths)
-                grads[rows] += strengths[rows] * (params[rows] if name == "l2" else params[rows].sign())
+        l2, signed = self.strengths(params.dtype)
+        if l2 is not None:
+            grads[rows] += l2[rows] * params[rows]
+        if signed is not None:
+            grads[rows] += signed[rows] * params[rows].sign()
         for i in self.responses:
             if rows.start <= i < rows.stop and live[i] and isinstance(update, RuleUpdate):
                 self.moves[i] = self._moves(i, params[i], grads[i], i - rows.start, update, t)

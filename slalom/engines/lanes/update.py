@@ -100,6 +100,40 @@ class RuleUpdate:
             now[name][row] = value
         return now
 
+    def ahead(self, begin: int, steps: int) -> tuple[Floats, list[dict[str, Floats]]]:
+        """Coefficients `[steps, rows, ...]` of the steps after `begin`; scalar states before each step, and after the last."""
+        n, every = len(self.lanes), range(begin + 1, begin + steps + 1)
+        if self.scalars:
+            made, held = [], [self.scalars]
+            for t in every:
+                rows, after = self._rows({k: v[None] for k, v in self.hypers(t).items()}, [t], held[-1])
+                made.append(rows)
+                held.append(after)
+            return np.concatenate(made).reshape(steps, n, -1), held
+        now = [self.hypers(t) for t in every] if self.scheduled else [self.values] * steps
+        rows, _ = self._rows({k: np.stack([v[k] for v in now]) for k in self.values}, every, {})
+        return rows.reshape(steps, n, -1), [{}] * (steps + 1)
+
+    def _rows(
+        self, values: dict[str, Floats], steps: Sequence[int], scalars: dict[str, Floats]
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """The kernel's coefficients for values `[steps, rows]`, step by step.
+
+        Every number stands in an array of at least two: NumPy computes some functions of single numbers another way.
+        """
+        count = len(steps) * len(self.lanes)
+        least = np.arange(max(count, 2)) % count
+        flat = {k: v.reshape(-1)[least] for k, v in values.items()}
+        rows, after = self.kernel.coefficients(
+            flat, np.repeat(np.array(steps, np.float64), len(self.lanes))[least], {k: v[least] for k, v in scalars.items()}
+        )
+        return rows[:count], {k: v[:count] for k, v in after.items()}
+
+    def settle(self, scalars: Sequence[dict[str, Floats]], taken: np.ndarray[Any, Any]) -> None:
+        """Takes up the scalar states of rows that have gone so many steps of those asked for `ahead`."""
+        every = np.arange(len(taken))
+        self.scalars = {k: np.stack([s[k] for s in scalars])[taken, every] for k in self.scalars}
+
     def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None) -> tuple[Mask, Floats]:
         coefficients, scalars = self.kernel.coefficients(self.hypers(t), t, self.scalars)
         skip = None if live.all() else (~live).astype(np.uint8)

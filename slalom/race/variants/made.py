@@ -62,13 +62,13 @@ def make(variants: Sequence[Settings], factory: Factory, data: Data, loss: str |
             if on and loss != "cross_entropy":
                 raise BadValueError(f"{name} goes with the loss cross_entropy alone; leave it out, or put it into your loss")
         own: str | Loss = SoftCrossEntropy(smoothing) if smoothing or soft else loss
-        like = _like(augment, data)
+        kind = like(augment, data)
         # A model of one's own is one architecture, but lanes that bring their own dropout are another program.
-        made.append(Made(factories[wanted], own, augment, (wanted, smoothing, like), note))
+        made.append(Made(factories[wanted], own, augment, (wanted, smoothing, kind), note))
     return made
 
 
-def _like(augment: Augment | None, data: Data) -> Any:
+def like(augment: Augment | None, data: Data) -> Any:
     """What lanes that share batches must have alike: the shapes and kinds that come out."""
     if augment is None:
         return None

@@ -55,6 +55,12 @@ MADE = T(
     "计 {seconds:.0f} 秒。文中没有手工键入的数字。",
 )  # fmt: skip
 SEEDED = T("Seeds from {first} on: two sets after each other.", "随机种子从 {first} 起，两组相继。")
+JOINED = T(
+    "Two runs joined: the first set of seeds counts from {first} on, the second from {second} on. The set-ups had been settled "
+    "with the first in sight, so the second is the fresh test; a claim on which they differ is undecided.",
+    "由两次运行合并：第一组种子从 {first} 起，第二组从 {second} 起。实验设置是在看过第一组之后定下的，第二组才是全新的检验；两组"
+    "结论不一致的论断记为未定。",
+)  # fmt: skip
 QUICK = T("This is a quick run with two seeds in each set.", "这是每组只有两个种子的快速运行。")
 
 
@@ -67,7 +73,8 @@ def heading(run: Run, language: Language) -> Iterator[str]:
     seconds = sum(r.seconds for r in run.results.values())
     told = {k: run.environment[k] for k in ("processor", "cores", "threads", "slalom", "torch")}
     yield MADE.text(language).format(date=run.date, n=len(run.results), seconds=seconds, **told) + "\n"
-    yield SEEDED.text(language).format(first=run.plan.first_seed) + "\n"
+    seeds = SEEDED if run.plan.and_from is None else JOINED
+    yield seeds.text(language).format(first=run.plan.first_seed, second=run.plan.and_from) + "\n"
     if run.plan.quick:
         yield QUICK.text(language) + "\n"
     kinds = [r.verdict.kind for r in run.results.values()]

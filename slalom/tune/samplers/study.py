@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from slalom.core.errors import BadValueError, StoreError
@@ -20,7 +21,7 @@ from slalom.tune.space.space import Space
 if TYPE_CHECKING:
     import optuna
 
-NOTED = "Ordered:generation"  # what NSGA-II writes to a trial when it makes it
+NOTED = "Ordered:generation"  # what NSGA-II writes to a trial when it makes it (Optuna takes the name of the class)
 SHARED = "optuna"  # a trial's number in a study that several searches share
 RAW = "raw"  # numbers as Optuna gave them, where ours round differently: a resumed search models the very same
 
@@ -86,23 +87,21 @@ class OptunaSampler:
         self.shared = storage is not None
         self.theirs: dict[int, int] = {}  # our number -> Optuna's
         self.told: set[int] = set()
+        self.began = datetime.now()  # Optuna wants a time; nobody reads it
 
     def _sampler(self, trials: int) -> optuna.samplers.BaseSampler:
-        from optuna.samplers import GPSampler, NSGAIISampler, TPESampler
-
         seed = (self.seed * 1_000_003 + trials) % 2**31
         if self.kind == "tpe":
-            return quiet(lambda: TPESampler(seed=seed))  # type: ignore[no-any-return]
+            from slalom.tune.samplers.tpe import BatchTPE
+
+            return quiet(lambda: BatchTPE(self.distributions, seed))  # type: ignore[no-any-return]
         if self.kind == "gp":
+            from optuna.samplers import GPSampler
+
             return quiet(lambda: GPSampler(seed=seed))  # type: ignore[no-any-return]
+        from slalom.tune.samplers.evolution import Ordered
 
-        class Ordered(NSGAIISampler):
-            """Parents in the order of their numbers: Optuna has them in another one when it first works them out."""
-
-            def get_parent_population(self, study: Any, generation: int) -> Any:
-                return sorted(super().get_parent_population(study, generation), key=lambda t: t.number)
-
-        return Ordered(population_size=self.size, seed=seed)
+        return Ordered(self.distributions, self.size, seed)
 
     def _bring(self, history: Sequence[Past]) -> None:
         """Let the study know what has been asked and told since."""
@@ -133,29 +132,34 @@ class OptunaSampler:
         return float(past.value or 0.0)
 
     def _tell(self, past: Past) -> None:
-        from optuna.trial import Trial, TrialState
+        from optuna.trial import TrialState
 
-        number = self.theirs[past.number]
-        trial = Trial(self.study, self.study._storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number))
+        storage, study = self.study._storage, self.study._study_id
+        trial = storage.get_trial_id_from_study_id_trial_number(study, self.theirs[past.number])
         if self._state(past) == TrialState.PRUNED:
-            trial.report(self._value(past), past.epoch)
-            self.study.tell(trial, state=TrialState.PRUNED)
+            storage.set_trial_intermediate_value(trial, past.epoch, self._value(past))
+            storage.set_trial_state_values(trial, TrialState.PRUNED)
         else:
-            self.study.tell(trial, self._value(past))
+            storage.set_trial_state_values(trial, TrialState.COMPLETE, [self._value(past)])
 
     def _frozen(self, past: Past) -> optuna.trial.FrozenTrial:
-        from optuna.trial import TrialState, create_trial
+        from optuna.trial import TrialState
 
-        params = {k: outward(p, past.point[k]) for k, p in self.space.params.items()} | past.attrs.get(RAW, {})
+        from slalom.tune.samplers.memory import Whole
+
         state = TrialState.RUNNING if past.value is None else self._state(past)
-        complete = state == TrialState.COMPLETE
-        return create_trial(
+        return Whole(
+            number=-1,  # number and id are the storage's affair
+            trial_id=-1,
             state=state,
-            value=self._value(past) if complete else None,
-            params=params,
+            value=self._value(past) if state == TrialState.COMPLETE else None,
+            params={k: outward(p, past.point[k]) for k, p in self.space.params.items()} | past.attrs.get(RAW, {}),
             distributions=self.distributions,
+            user_attrs={},
             system_attrs={k: v for k, v in past.attrs.items() if k == NOTED},
-            intermediate_values={past.epoch: self._value(past)} if state == TrialState.PRUNED else None,
+            intermediate_values={past.epoch: self._value(past)} if state == TrialState.PRUNED else {},
+            datetime_start=self.began,
+            datetime_complete=self.began if state.is_finished() else None,
         )
 
     def finish(self, history: Sequence[Past]) -> None:

@@ -22,7 +22,7 @@ from slalom.tune.space.space import Space
 # Words that any configuration may hold, and what they are when it does not; hypers of the rules come beside them.
 WORDS: dict[str, Any] = {
     "optimizer": "adam", "lr": None, "batch_size": 64, "epochs": None, "schedule": None, "warmup": 0, "clip": None, "l1": 0.0,
-    "initialisation": "default",
+    "initialisation": "default", "augment": "none",
 }  # fmt: skip
 INITIALISATIONS = ("default", *(m for m in METHODS))
 SIMPLEST = {"schedule": "constant"}  # what None stands for, in text

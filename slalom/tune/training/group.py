@@ -13,8 +13,10 @@ from torch import nn
 from slalom.engines.lanes import Lanes
 from slalom.engines.lanes.losses import one_loss
 from slalom.race.metrics import in_units
-from slalom.race.order import batches
+from slalom.race.variants.feed import Feed
+from slalom.race.variants.made import example
 from slalom.schedules import PlateauState
+from slalom.tune.training.augment import augment_of, batches_of, loss_of
 from slalom.tune.training.config import Training, lane_of
 from slalom.tune.training.problem import Problem
 
@@ -42,7 +44,8 @@ class Group:
 
 def _structure(problem: Problem, member: Member) -> tuple[Hashable, ...]:
     training = Training.of(member.config, problem.data, problem.epochs, problem.defaults)
-    return (training.batch_size, bool(member.config.get("l1")), problem.family.structure(member.config))
+    batch = batches_of(member.config, problem.data)
+    return (training.batch_size, bool(member.config.get("l1")), batch, problem.family.structure(member.config))
 
 
 def groups_of(problem: Problem, members: Sequence[Member]) -> list[Group]:
@@ -103,23 +106,26 @@ class GroupRun:
         configs = [m.config for m in self.members]
         self.trainings = [Training.of(c, problem.data, problem.epochs, problem.defaults) for c in configs]
         lanes = [lane_of(m.config, t, m.seed) for m, t in zip(self.members, self.trainings, strict=True)]
+        self.augments = [augment_of(c, problem.data)[0] for c in configs]
         size = self.trainings[0].batch_size
-        example = (problem.data.train.x[:size], problem.data.train.y[:size])
-        self.lanes: Lanes = problem.family.lanes(configs, lanes, problem.loss, example, problem.dtype)
+        first = example(self.augments[0], problem.data.train.x[:size], problem.data.train.y[:size])
+        loss = loss_of(self.augments[0], problem.loss)
+        self.lanes: Lanes = problem.family.lanes(configs, lanes, loss, first, problem.dtype)
         self.measures = [one_loss(problem.loss), in_units(problem.metric.measure, problem.data)]
         self.epoch = 0
         self.ended: dict[int, Standing] = {}  # members whose own epochs are over
 
     def to(self, epoch: int, stopping: Callable[[], bool] | None = None) -> list[Standing]:
         """Train to the end of that epoch (counted from 1) and measure on validation; `stopping()` ends it with StoppedError."""
-        data = self.problem.data
+        orders, seeds = [m.order for m in self.members], [m.seed for m in self.members]
+        feed = Feed(self.problem.data.train, self.trainings[0].batch_size, orders, seeds, self.augments)
         plateaus = any(isinstance(lane.schedule, PlateauState) for lane in self.lanes.lanes)
         standings: list[Standing] = []
         while self.epoch < epoch:
             if stopping is not None and stopping():
                 raise StoppedError
-            index = batches([m.order for m in self.members], self.epoch, len(data.train), self.trainings[0].batch_size)
-            self.lanes.epoch(data.train.x, data.train.y, index)
+            for x, y, index in feed.epoch(self.epoch, self.lanes.t):
+                self.lanes.epoch(x, y, index)
             self.epoch += 1
             over = {m.number for m, t in zip(self.members, self.trainings, strict=True) if t.epochs == self.epoch}
             if plateaus or over or self.epoch == epoch:
@@ -148,7 +154,7 @@ class GroupRun:
         if len(keep) < len(self.members):
             self.lanes = self.lanes.only(keep)
             self.members = [self.members[k] for k in keep]
-            self.trainings = [self.trainings[k] for k in keep]
+            self.trainings, self.augments = [self.trainings[k] for k in keep], [self.augments[k] for k in keep]
             self.ended = {m.number: self.ended[m.number] for m in self.members if m.number in self.ended}
 
     def measure(self, part: Any) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -54,9 +54,9 @@ class CudaKernel:
         self.storage, self.gpu = storage, gpu
         self.states, self.scalars, self.hypers = self.source.states, self.source.scalars, self.source.hypers
         try:  # what the host looks at before a step
-            self.same, self.take = objects.alone()
+            self.looks: objects.Looks | None = objects.alone()
         except (NoCompilerError, StoreError):  # it looks more slowly
-            self.same = self.take = None
+            self.looks = None
         self.hypers_type = hypers_type(max(1, len(self.hypers)))
         with gpu.current():
             gpu.bind()

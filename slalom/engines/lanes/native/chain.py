@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,25 +23,26 @@ from slalom.engines.lanes.mechanism import Buffers, Gradients
 from slalom.engines.lanes.native.layers import KINDS, MOST, REAL, WHOLE, Chain, chain
 from slalom.engines.lanes.native.parts import Unfit
 
-FILES = ("gemm.c", "functions.c", "layers.c", "chain.c")
+FILES = ("gemm.c", "functions.c", "layers.c", "chain.c", "train.c")
 FLAGS = ("-O3", "-ffp-contract=fast")  # products and sums in one rounding, as BLAS does them
 NAMED = ("cross_entropy", "mse")
+CROSS_ENTROPY = NAMED.index("cross_entropy")
 IGNORED = -100  # torch's ignore_index
 
 
-def source(dtype: torch.dtype) -> str:
-    """The whole of the C for lanes of this dtype."""
+def source(dtype: torch.dtype, files: Sequence[str] = FILES) -> str:
+    """The whole of the C of these files for lanes of this dtype."""
     head = "#include <math.h>\n#include <stdint.h>\n#include <string.h>\n"
     head += "#define DOUBLE\ntypedef double real;\n" if dtype == torch.float64 else "typedef float real;\n"
     head += f"#define MOST {MOST}\n#define IGNORED {IGNORED}\n"
     head += "".join(f"enum {{ {', '.join(names).upper()} }};\n" for names in (KINDS, NAMED))
     head += f"typedef struct {{ int64_t {', '.join(WHOLE)}; double {', '.join(REAL)}; }} Layer;\n"
-    return head + "".join((Path(__file__).parent / name).read_text() for name in FILES)
+    return head + "".join((Path(__file__).parent / name).read_text() for name in files)
 
 
 @cache
 def _library(dtype: torch.dtype) -> ctypes.CDLL:
-    made = library(source(dtype), ("slalom_run", "slalom_run_each", "slalom_memory"), FLAGS)
+    made = library(source(dtype), ("slalom_run", "slalom_run_each", "slalom_memory", "slalom_train"), FLAGS)
     made.slalom_memory.restype = ctypes.c_int64
     return made
 
@@ -127,22 +129,32 @@ class Native:
             raise Unfit(f"inputs are {x.dtype}, parameters {self.dtype}")
         return x.contiguous()
 
+    def chains_of(self, lanes: int, buffers: Buffers, shape: tuple[int, ...]) -> list[Chain]:
+        """Each lane's chain: the same."""
+        return [self.chain(shape)] * lanes
+
     def _targets(self, made: Chain, y: Tensor, batch: int, per_lane: bool) -> Tensor:
         """Targets as the C reads them; BadValueError for those that do not fit the outputs."""
-        classes = NAMED[self.loss] == "cross_entropy"
-        expected = (batch,) if classes else (batch, *made.out_shape)
-        if y.shape[int(per_lane) :] != expected or (classes and len(made.out_shape) != 1):
-            raise BadValueError(f"targets {list(y.shape)} do not fit outputs {[batch, *made.out_shape]} for {NAMED[self.loss]}")
-        if not classes:
-            return y.to(self.dtype)
-        if y.is_floating_point():
-            raise BadValueError(f"cross_entropy needs class numbers, got targets of {y.dtype}")
-        low, high = (int(v) for v in torch.aminmax(y))
-        if high >= made.out_shape[0] or (low < 0 and bool(((y < 0) & (y != IGNORED)).any())):
-            raise BadValueError(
-                f"targets must be classes 0..{made.out_shape[0] - 1}, got {high if high >= made.out_shape[0] else low}"
-            )
-        return y.to(torch.int64)
+        fault = target_fault(y.flatten(0, int(per_lane)), batch * (len(y) if per_lane else 1), made.out_shape, self.loss)
+        if fault:
+            raise BadValueError(fault)
+        return y.to(torch.int64 if self.loss == CROSS_ENTROPY else self.dtype)
+
+
+def target_fault(y: Tensor, count: int, out_shape: tuple[int, ...], loss: int) -> str | None:
+    """What is wrong with targets of `count` samples, or None."""
+    classes = loss == CROSS_ENTROPY
+    expected = (count,) if classes else (count, *out_shape)
+    if y.shape != expected or (classes and len(out_shape) != 1):
+        return f"targets {list(y.shape)} do not fit outputs {[count, *out_shape]} for {NAMED[loss]}"
+    if classes and y.is_floating_point():
+        return f"cross_entropy needs class numbers, got targets of {y.dtype}"
+    if not classes or not count:
+        return None
+    low, high = (int(v) for v in torch.aminmax(y))
+    if high >= out_shape[0] or (low < 0 and bool(((y < 0) & (y != IGNORED)).any())):
+        return f"targets must be classes 0..{out_shape[0] - 1}, got {high if high >= out_shape[0] else low}"
+    return None
 
 
 __all__ = ["Native", "Unfit", "source"]

@@ -19,6 +19,7 @@ from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.losses import Loss
 from slalom.engines.lanes.mechanism import Buffers, Gradients
 from slalom.engines.lanes.native.chain import Native, _Call
+from slalom.engines.lanes.native.layers import Chain
 from slalom.engines.lanes.native.parts import Unfit
 
 CALL = np.dtype([(field[0], np.int64 if field[1] is ctypes.c_int64 else np.uint64) for field in _Call._fields_])
@@ -59,9 +60,13 @@ class Each:
         if any(c.norms for c in self.chains):
             raise Unfit("running statistics of different layers have no place in common")
         self.first = self.natives[0]
-        self.size = torch.empty((), dtype=self.first.dtype).element_size()
+        self.loss, self.dtype, self.library = self.first.loss, self.first.dtype, self.first.library
         self.memory: dict[int, Tensor] = {}
         self.calls: dict[Any, np.ndarray[Any, Any]] = {}
+
+    def chains_of(self, lanes: int, buffers: Buffers, shape: tuple[int, ...]) -> list[Chain]:
+        """Each lane's chain."""
+        return [self.chains[k] for k in buffers["chain"].tolist()]
 
     def _memory(self, batch: int) -> Tensor:
         """Scratch that is large enough for any of the chains."""

@@ -87,9 +87,19 @@ static void product(long m, long n, long k, const real *A, long am, long ak, con
     if (j < n) column(1, m, k, A, am, ak, B + j, ldb, C + j, ldc, bias, n - j);
 }
 
-INLINE real total(vec v) {
+INLINE real total(vec v) { /* by halves: one number after another takes as long as a short product */
+#if BYTES > 16
+    typedef real half __attribute__((vector_size(BYTES / 2)));
+    typedef real quarter __attribute__((vector_size(BYTES / 4)));
+    union { vec v; half h[2]; } whole = {v};
+    union { half h; quarter q[2]; } rest = {whole.h[0] + whole.h[1]};
+    quarter last = rest.q[0] + rest.q[1];
+    real sum = last[0];
+    for (int i = 1; i < V / 4; i++) sum += last[i];
+#else
     real sum = 0;
     for (int i = 0; i < V; i++) sum += v[i];
+#endif
     return sum;
 }
 
@@ -131,11 +141,60 @@ static void outer(long m, long n, long k, const real *A, long lda, const real *B
         }
 }
 
+/* ---- transposition: blocks of V x V numbers in registers, by log2(V) rounds of interleaving rows with those V / 2 further on ---- */
+
+#ifdef DOUBLE
+#define COUNT (BYTES / 8)
+#else
+#define COUNT (BYTES / 4)
+#endif
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#if COUNT == 16
+#define ROUNDS 4
+#define LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define HIGH(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif COUNT == 8
+#define ROUNDS 3
+#define LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif COUNT == 4
+#define ROUNDS 2
+#define LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#endif
+#endif
+#endif
+
+static void corner(const real *S, long rows, long columns, long lds, real *D, long ldd) {
+    for (long j = 0; j < columns; j++)
+        for (long i = 0; i < rows; i++) D[j * ldd + i] = S[i * lds + j];
+}
+
 /* D[c, r] = S[r, c]^T. */
 static void transpose(const real *S, long r, long c, long lds, real *D, long ldd) {
-    for (long i = 0; i < r; i += 16) {
-        long end = i + 16 < r ? i + 16 : r;
-        for (long j = 0; j < c; j++)
-            for (long k = i; k < end; k++) D[j * ldd + k] = S[k * lds + j];
-    }
+    long rows = 0, columns = 0;
+#ifdef ROUNDS
+    rows = r / COUNT * COUNT, columns = c / COUNT * COUNT;
+    for (long i = 0; i < rows; i += COUNT)
+        for (long j = 0; j < columns; j += COUNT) {
+            vec block[COUNT], other[COUNT];
+#pragma GCC unroll 16
+            for (int k = 0; k < COUNT; k++) block[k] = *(const vec *)(S + (i + k) * lds + j);
+#pragma GCC unroll 4
+            for (int round = 0; round < ROUNDS; round++) {
+#pragma GCC unroll 16
+                for (int k = 0; k < COUNT / 2; k++) {
+                    other[2 * k] = LOW(block[k], block[k + COUNT / 2]);
+                    other[2 * k + 1] = HIGH(block[k], block[k + COUNT / 2]);
+                }
+#pragma GCC unroll 16
+                for (int k = 0; k < COUNT; k++) block[k] = other[k];
+            }
+#pragma GCC unroll 16
+            for (int k = 0; k < COUNT; k++) *(vec *)(D + (j + k) * ldd + i) = block[k];
+        }
+#endif
+    corner(S + columns, rows, c - columns, lds, D + columns * ldd, ldd);
+    for (long i = rows; i < r; i += 16) corner(S + i * lds, r - i < 16 ? r - i : 16, c, lds, D + i, ldd);
 }

@@ -2,14 +2,16 @@
    multiple of a vector; a picture's features are [channels, height, width]. Gradients beyond the batch are 0.
 
    `Layer`, the kinds and the limits are declared by chain.py, from layers.py. `buffer`: which pair of running statistics; of a
-   linear layer, whether its inputs may be those of the lane before. */
+   linear layer, whether it is the first. */
 
 typedef struct { /* what a lane's layers share */
     long batch, padded;
     uint32_t key;
-    real *scratch, *each; /* each: two numbers a sample */
-    int training, shared;   /* shared: the inputs of the first layer are those of the lane before */
+    real *scratch, *each, *rows; /* each: two numbers a sample; rows: the inputs of the first layer [batch, features] */
+    int training, shared;        /* shared: these are those of the lane before */
 } Lane;
+
+static long vectors(long n) { return (n + V - 1) / V * V; }
 
 /* ---- linear ---- */
 
@@ -25,11 +27,10 @@ static void bias_back(long out, long run, const real *dY, real *G) {
     }
 }
 
-static void linear_back(const Layer *l, const Lane *s, const real *P, real *G, const real *X, const real *turned,
-                        const real *dY, real *dX) {
-    long width = (l->in + V - 1) / V * V;
+static void linear_back(const Layer *l, const Lane *s, const real *P, real *G, const real *X, const real *dY, real *dX) {
+    long width = vectors(l->in);
     if (!l->buffer) transpose(X, l->in, s->batch, s->padded, s->scratch, width);
-    product(l->out, l->in, s->batch, dY, s->padded, 1, l->buffer ? turned : s->scratch, width, G + l->weight, l->in, 0);
+    product(l->out, l->in, s->batch, dY, s->padded, 1, l->buffer ? s->rows : s->scratch, width, G + l->weight, l->in, 0);
     if (l->bias >= 0) bias_back(l->out, s->padded, dY, G + l->bias);
     if (dX) product(l->in, s->padded, l->out, P + l->weight, 1, l->in, dY, s->padded, dX, s->padded, 0);
 }
@@ -59,9 +60,9 @@ static void patches_back(const Layer *l, const Lane *s, const real *D, real *dX)
     PATCHES(if (inside) for (long b = 0; b < s->padded; b += V) * (vec *)(dX + from + b) += *(const vec *)(D + to + b);)
 }
 
-static void conv(const Layer *l, const Lane *s, const real *P, const real *X, real *Y, real *D) {
+static void conv(const Layer *l, const Lane *s, const real *P, const real *X, real *Y, real *D, int known) {
     long taps = l->channels * l->kernel_height * l->kernel_width, run = l->out_height * l->out_width * s->padded;
-    if (!s->shared) patches(l, s, X, D);
+    if (!known) patches(l, s, X, D);
     product(l->out / (l->out_height * l->out_width), run, taps, P + l->weight, taps, 1, D, run, Y, run,
             l->bias < 0 ? 0 : P + l->bias);
 }

@@ -6,11 +6,13 @@ Inside `torch.vmap` a model sees tensors of one lane; `together` shows a form al
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from slalom.engines.lanes.counter import CounterDropout
 
@@ -18,13 +20,13 @@ Form = Callable[..., Any]
 FORMS: dict[Any, Form] = {}
 
 
-HOW: dict[Any, str] = {}
+HOW: dict[Any, str | Callable[[], str]] = {}
 
 
-def lane_form(*functions: Any, how: str) -> Callable[[Form], Form]:
+def lane_form(*functions: Any, how: str | Callable[[], str]) -> Callable[[Form], Form]:
     """Registers `form(lanes, *args, **kwargs)`, called in place of the functions of torch; `lanes` is the `LaneForms`.
 
-    `how`: what it does, in a few words, for those who ask.
+    `how`: what it does, in a few words, for those who ask; a function where that depends on the machine.
     """
 
     def register(form: Form) -> Form:
@@ -33,6 +35,44 @@ def lane_form(*functions: Any, how: str) -> Callable[[Form], Form]:
         return form
 
     return register
+
+
+ModuleForm = Callable[..., Tensor | None]
+MODULES: dict[type[nn.Module], ModuleForm] = {}
+
+
+def module_form(kind: type[nn.Module], how: str) -> Callable[[ModuleForm], ModuleForm]:
+    """Registers `form(lanes, layer, *args, **kwargs)`, called in place of the forward of layers of exactly this class.
+
+    What it has no form for it returns None for: then the layer's own forward runs, function by function.
+    """
+
+    def register(form: ModuleForm) -> ModuleForm:
+        MODULES[kind], HOW[kind] = form, how
+        return form
+
+    return register
+
+
+@contextmanager
+def whole_layers(module: nn.Module, lanes: LaneForms) -> Iterator[None]:
+    """Meanwhile the layers in `module` that have a form for the whole of them run in it."""
+    found = [part for part in module.modules() if type(part) in MODULES and "forward" not in vars(part)]
+    for part in found:
+        part.forward = partial(_whole, lanes, part)
+    try:
+        yield
+    finally:
+        for part in found:
+            del part.forward
+
+
+def _whole(lanes: LaneForms, part: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    out = MODULES[type(part)](lanes, part, *args, **kwargs)
+    if out is None:
+        return type(part).forward(part, *args, **kwargs)
+    lanes.used(type(part))
+    return out
 
 
 class _Together(torch.autograd.Function):

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from slalom.engines.lanes.layered import RECURRENT, is_packed, layered
+from slalom.engines.lanes.native import recurrent as native
+from slalom.engines.lanes.native.sequences import in_c, runs_in_c
 from slalom.engines.lanes.stack import cells
 from slalom.engines.lanes.stack.forms import LaneForms, lane_form
 from slalom.engines.lanes.stack.linear import linear, project
@@ -27,7 +29,17 @@ def run_layer(
     w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
     kind = func.__name__
 
-    def run(x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, *h: Tensor) -> tuple[Tensor, ...]:
+    def run(x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, *h: Tensor) -> tuple[Tensor, ...]:
+        if runs_in_c(x, w_ih, w_hh, b_ih, b_hh, *h):
+            none = x.new_empty(0)
+            params = [w_ih, w_hh, none if b_ih is None else b_ih, none if b_hh is None else b_hh]
+            made = native.recurrent(x, h[0], h[1] if len(h) > 1 else none, params, kind, reverse)
+            return tuple(made[: 1 + len(h)])
+        return by_torch(x, w_ih, w_hh, b_ih, b_hh, *h)
+
+    def by_torch(
+        x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, *h: Tensor
+    ) -> tuple[Tensor, ...]:
         x = x.flip(1) if reverse else x
         start = [v.contiguous() for v in h]
         if kind == "gru":
@@ -35,7 +47,7 @@ def run_layer(
             states, _ = torch.ops.slalom.gru_steps(project(x, w_ih, b_ih), start[0], w_hh, bias)
             all_states: tuple[Tensor, ...] = (states,)
         else:
-            gates = project(x, w_ih, None if b_ih is None else b_ih + b_hh)
+            gates = project(x, w_ih, None if b_ih is None or b_hh is None else b_ih + b_hh)
             if kind == "lstm":
                 states, memory, _ = torch.ops.slalom.lstm_steps(gates, start[0], start[1], w_hh)
                 all_states = (states, memory)
@@ -75,8 +87,13 @@ def recurrent(func: Any, lanes: LaneForms, *args: Any) -> tuple[Tensor, ...]:
     return layered(func, args, layer, lanes.drop_all)
 
 
+def how() -> str:
+    """What it comes down to on this machine."""
+    return "a loop over time steps in C, a lane at a time" if in_c() else "a loop over time steps, all lanes in each"
+
+
 for _function in RECURRENT:
-    lane_form(_function, how="a loop over time steps, all lanes in each")(partial(recurrent, _function))
+    lane_form(_function, how=how)(partial(recurrent, _function))
 
 
 CELL = "two batched matrix products"

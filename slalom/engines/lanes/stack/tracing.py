@@ -17,12 +17,12 @@ from torch import Tensor, fx, nn
 from torch.func import functional_call, vmap
 
 from slalom.engines.lanes.mechanism import Buffers
-from slalom.engines.lanes.stack import attention, linear, norm, recurrent
-from slalom.engines.lanes.stack.forms import FORMS, LaneForms
+from slalom.engines.lanes.stack import attention, encoder, linear, norm, recurrent
+from slalom.engines.lanes.stack.forms import FORMS, LaneForms, whole_layers
 from slalom.engines.lanes.stack.recorder import Recorder, WritesError
 from slalom.engines.lanes.stack.watch import Watch
 
-FAMILIES = (attention, linear, norm, recurrent)  # imported for the forms they register
+FAMILIES = (attention, encoder, linear, norm, recurrent)  # imported for the forms they register
 assert FORMS
 
 
@@ -50,7 +50,7 @@ def forward_over_lanes(
 
     def one(params: Buffers, buffers: Buffers, x: Tensor, key: Tensor) -> tuple[Tensor, Buffers]:
         state = {**params, **{k: v.clone() for k, v in buffers.items()}}
-        with LaneForms(key, used):
+        with LaneForms(key, used) as lanes, whole_layers(module, lanes):
             outputs = functional_call(module, state, (x,))
         return outputs, {k: state[k] for k in buffers}
 

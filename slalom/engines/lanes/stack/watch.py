@@ -37,7 +37,8 @@ class Watch:
 
     def used(self, func: Any) -> None:
         """A lane form took the place of `func`."""
-        self.seen.setdefault(self.running[-1] if self.running else "", set()).add(HOW[func])
+        how = HOW[func]
+        self.seen.setdefault(self.running[-1] if self.running else "", set()).add(how if isinstance(how, str) else how())
 
     def lines(self) -> list[str]:
         """`Linear: one batched matrix product (fc1, fc2)`, a line for each kind of layer that ran."""

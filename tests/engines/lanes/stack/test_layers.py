@@ -9,8 +9,10 @@ from torch import nn
 
 import slalom.rules  # noqa: F401
 from benchmarks.lane_cases import CASES
+from slalom.engines.kernels import NoCompilerError
 from slalom.engines.lanes import Lanes, lanes_of
 from slalom.engines.lanes.counter import CounterDropout
+from slalom.engines.lanes.native import sequences
 from tests.engines.lanes.stack.zoo import LAYERS, WITH_DROPOUT
 from tests.engines.lanes.test_lanes import X, Y, make, solo_torch, some_batches
 
@@ -130,6 +132,20 @@ def test_explain_tells_layer_by_layer() -> None:
         "3 lanes, traced (its own forward over stacked tensors; not run in C: view has no form in C; not stacked: Over has no"
         in said
     )
-    assert "GRU: a loop over time steps, all lanes in each (body)" in said
+    assert "GRU: a loop over time steps in C, a lane at a time (body)" in said
     assert "Linear: one batched matrix product (head)" in said
     assert "Conv2d: by the rules of torch.vmap (body.0, body.2)" in make(LAYERS["conv2d"], ADAM).explain()
+
+
+@pytest.mark.parametrize("name", ["gru, both ways", "gru, no bias, time first", "lstm, last states", "rnn", "encoder"])
+def test_without_a_compiler_layers_over_sequences_run_by_torch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_dtype: torch.dtype) -> None:
+        raise NoCompilerError("the C compiler 'cc' cannot be run")
+
+    in_c, batches = make(LAYERS[name], ADAM), some_batches(5, lanes=3)
+    monkeypatch.setattr(sequences, "sequences", missing)
+    by_torch = make(LAYERS[name], ADAM)
+    assert "in C," in in_c.explain()
+    assert "in C," not in by_torch.explain()
+    for a, b in zip(in_c.epoch(X, Y, batches), by_torch.epoch(X, Y, batches), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
