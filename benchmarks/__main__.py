@@ -7,7 +7,7 @@ import importlib
 
 PARTS = (
     "race", "optimizers", "lanes", "range", "curves", "sparse", "activations", "regularisation", "compare", "doctor",
-    "landscape",
+    "landscape", "page",
     "doctor.overhead", "doctor.repair",
     "tune", "tune.rivals", "tune.overhead", "tune.kills", "tune.scaling",
 )  # fmt: skip

@@ -76,9 +76,9 @@ def __getattr__(name: str) -> Any:
 
 
 def _write_report(result: Any, path: Any) -> None:
-    from slalom.report import write_report
+    from slalom.report.combined import report
 
-    write_report(result, path)
+    report(result, path=path)
 
 
 def _write_search(result: Any, path: Any) -> None:

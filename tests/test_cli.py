@@ -239,7 +239,16 @@ def test_plain_quiet_show_and_report_tell_of_the_same_run(tmp_path: Path) -> Non
     assert not (run_directory / "report.html").exists()
     assert run("report", run_directory).stdout.strip() == str(run_directory / "report.html")
     assert (run_directory / "report.html").exists()
+    twice = run("report", run_directory, run_directory, "-o", tmp_path / "both.html")
+    assert "one page holds one race, got 2" in twice.stderr + str(twice.exception)
     assert run("race", "--resume", run_directory, "-q").stdout == f"{run_directory}\n"
+
+
+def test_verbose_says_on_stderr_how_lanes_are_run_and_what_was_measured(tmp_path: Path) -> None:
+    told = run(*SMALL, "-o", tmp_path / "run", "--quiet", "--verbose")
+    assert told.stdout.strip() == str(tmp_path / "run")
+    assert "1 lanes, native (a chain of layers that are written in C), one chunk, whole steps in C" in told.stderr
+    assert "forward and backward of a lane take" in told.stderr
 
 
 def test_a_race_of_which_nothing_is_left_exits_with_3(tmp_path: Path) -> None:

@@ -1,40 +1,26 @@
 """How the lanes method does on its design problems: `python -m benchmarks.range.design [PROBLEM ...]`.
 
-Losses are recorded once in .cache/range/design.pkl, then every choice of constants is judged on the record, in seconds. The runs
-that judge and those that a pick sees have different seeds: with the same ones a pick is flattered by the luck they share.
+Losses are recorded once (`record.py`), then every choice of constants is judged on the record, in seconds.
 """
 
 from __future__ import annotations
 
-import pickle
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.range.design_problems import problems
-from benchmarks.range.problem import OPTIMIZERS, Problem, curves
+from benchmarks.range.problem import OPTIMIZERS
+from benchmarks.range.record import SEEDS, problems, recorded
 from benchmarks.range.study import share
-from benchmarks.range.truth import SEEDS as JUDGES
-from benchmarks.range.truth import Truth, compute
-from slalom.race.range.allocation import BUDGET, HIGH, LOW, PER_DECADE, staged
+from benchmarks.range.truth import LRS, STEPS
+from slalom.race.range.allocation import BUDGET, HIGH, LOW, staged
 from slalom.race.range.heats import Run
 from slalom.race.range.make import from_search
 
-FILE = Path(".cache") / "range" / "design.pkl"
-SEEDS = [100, 101, 102]  # of the picks
-RUNGS = range(-5 * PER_DECADE, 2 * PER_DECADE + 1)
-STEPS = 320  # recorded; a search goes beyond them where most of its rates diverge, and goes through the last 40 again
-assert not set(SEEDS) & set(JUDGES)
-
-
-def record(problem: Problem, optimizer: str) -> tuple[Truth, np.ndarray]:
-    """The truth, and the losses `[rungs, seeds, steps]` that picks are made from."""
-    seen = curves(problem, optimizer, [10 ** (rung / PER_DECADE) for rung in RUNGS], SEEDS, STEPS)
-    return compute(problem, optimizer), seen.astype(np.float32)
+FIRST_RUNG, PER_DECADE = round(np.log10(LRS[0]) * 4), 4
 
 
 @dataclass
@@ -56,12 +42,14 @@ class RecordedHeat:
 
     def advance(self, steps: int) -> np.ndarray:
         times = np.arange(self.t, self.t + steps)
-        times = np.where(times < STEPS, times, STEPS - 40 + times % 40)
+        times = np.where(times < STEPS, times, STEPS - 40 + times % 40)  # beyond the record its last steps again
         self.t += steps
         return np.stack([self._of(run)[times] for run in self.runs], axis=1)
 
     def _of(self, run: Run) -> np.ndarray:
-        rung = round(np.log10(run.lr) * PER_DECADE) - RUNGS[0]
+        place = np.log10(run.lr) * PER_DECADE - FIRST_RUNG
+        rung = round(place)
+        assert abs(place - rung) < 1e-6, f"no rate {run.lr} in the record"
         if rung >= len(self.losses):
             return np.full(STEPS, np.inf)
         own = self.losses[max(rung, 0), SEEDS.index(run.seed)].astype(np.float64)
@@ -72,16 +60,10 @@ class RecordedHeat:
 
 
 def main(names: Sequence[str]) -> None:
-    kept: dict[tuple[str, str], Any] = pickle.loads(FILE.read_bytes()) if FILE.exists() else {}
-    FILE.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     for problem in (p for p in problems() if not names or p.name in names):
         for optimizer in OPTIMIZERS:
-            key = problem.name, optimizer
-            if key not in kept:
-                kept[key] = record(problem, optimizer)
-                FILE.write_bytes(pickle.dumps(kept))
-            truth, losses = kept[key]
+            truth, losses = recorded(problem, optimizer)
             for seed in SEEDS:
                 subject: Any = Recorded(losses)
                 found = from_search(subject, staged(subject, [seed], LOW, HIGH, BUDGET, widen=True), staged=True)
@@ -89,7 +71,8 @@ def main(names: Sequence[str]) -> None:
                 held = span is not None and span[0] * 0.999 <= truth.best <= span[1] * 1.001
                 rows.append((problem.start is not None, regret, held, found.cost))
                 if regret > 0.05:
-                    print(f"{key}, seed {seed}: {found.suggestion}, best {truth.best:.3g}, regret {regret:.2f}")
+                    case = f"{problem.name}, {optimizer}, seed {seed}"
+                    print(f"{case}: {found.suggestion}, best {truth.best:.3g}, regret {regret:.2f}")
     for name, warm in (("from scratch", False), ("warm starts", True)):
         own = np.array([row[1:] for row in rows if row[0] is warm])
         if len(own):

@@ -58,13 +58,15 @@ def compute(problem: Problem, optimizer: str) -> Truth:
     return Truth(seen[:, :, -TAIL:].mean(2), float(seen[0, :, :20].mean()))  # the least rate hardly moves in 20 steps
 
 
-def truths(problems: Sequence[Problem], name: str = "truth.json") -> dict[tuple[str, str], Truth]:
+def truths(
+    problems: Sequence[Problem], name: str = "truth.json", optimizers: Sequence[str] = OPTIMIZERS
+) -> dict[tuple[str, str], Truth]:
     """From the file; what it lacks is computed and added."""
     file = HERE / name
     kept = json.loads(file.read_text()) if file.exists() else {}
     made = {}
     for problem in problems:
-        for optimizer in OPTIMIZERS:
+        for optimizer in optimizers:
             key = f"{problem.name}/{optimizer}"
             if key not in kept:
                 found = compute(problem, optimizer)

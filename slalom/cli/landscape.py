@@ -30,7 +30,8 @@ def landscape(
     steps: Annotated[int | None, typer.Option(metavar="N", help="Of every rule.", show_default="the surface's")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Of a noisy surface's batches.", show_default="0")] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=".png, .svg, .pdf still; .webp, .gif, .mp4 moving (needs matplotlib).")
+        Path | None,
+        typer.Option(metavar="FILE", help=".html the page that plays it; .png, .svg, .pdf still; .webp, .gif, .mp4 moving."),
     ] = None,
     frames: Annotated[int | None, typer.Option(metavar="N", help="Of a moving picture.", show_default="80")] = None,
     theme: Annotated[str | None, typer.Option(help="dark or light.", show_default="dark")] = None,
@@ -45,6 +46,7 @@ def landscape(
     model: Annotated[str | None, typer.Option(metavar="SPEC", help="Of --train.", show_default="an MLP sized to it")] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Of --train.", show_default="20")] = None,
     points: Annotated[int | None, typer.Option(metavar="N", help="A side, of --run and --train.", show_default="51")] = None,
+    still: Annotated[bool, typer.Option("--still", help="Draw it once; a terminal plays it otherwise.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The paths as one JSON object.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the surfaces and the teaching pictures.")] = False,
     teach: Annotated[
@@ -69,7 +71,10 @@ def landscape(
     modes = [name for name, on in (("--list", list_), ("--teach", teach), ("--run", run), ("--train", train)) if on]
     if len(modes) > 1:
         raise typer.BadParameter(f"{' and '.join(modes)} exclude each other")
-    _belong(modes[0] if modes else "a surface", {**asked, **network, **drawn, **({"json": True} if json else {})})
+    _belong(
+        modes[0] if modes else "a surface",
+        {**asked, **network, **drawn, **{name: True for name, on in (("json", json), ("still", still)) if on}},
+    )
     if teach is not None and save is None:
         raise typer.BadParameter(f"--teach {teach} needs --save FILE")
     from slalom.terminal import landscape as shown
@@ -83,11 +88,11 @@ def landscape(
     elif train is not None:
         shown.show_training(train, {**asked, **network}, save, drawn, json=json)
     else:
-        shown.show(asked, save, drawn, json=json)
+        shown.show(asked, save, drawn, json=json, still=still)
 
 
 TAKEN: dict[str, set[str]] = {
-    "a surface": {"on", "rules", "rotate", "start", "lr", "steps", "seed", "frames", "theme", "json"},
+    "a surface": {"on", "rules", "rotate", "start", "lr", "steps", "seed", "frames", "theme", "json", "still"},
     "--list": set(),
     "--teach": {"frames", "theme"},
     "--run": {"lane", "to", "points", "theme", "json"},

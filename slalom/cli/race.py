@@ -81,6 +81,7 @@ def race(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, the result last.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory and nothing else.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say on stderr how lanes are run, and why.")] = False,
 ) -> None:
     """Race optimizers over learning rates and seeds on one model and one data set; then show who leads, and make a page."""
     from slalom.terminal import arguments, axes
@@ -108,4 +109,6 @@ def race(
     from slalom.terminal import output, session
 
     chosen = session.mode(json=json, plain=plain, quiet=quiet, terminal=output.console().is_terminal)
-    raise typer.Exit(session.race(given, resume, chosen, report, live=watch))
+    with output.explained(verbose):
+        code = session.race(given, resume, chosen, report, live=watch)
+    raise typer.Exit(code)

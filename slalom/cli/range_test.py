@@ -47,6 +47,7 @@ def range_(
     clip: Annotated[float | None, typer.Option(metavar="NORM", help="Clip the gradient's norm.")] = None,
     split_seed: Annotated[int | None, typer.Option(metavar="N", help="Picks the rows of the parts.", show_default="0")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curve (needs matplotlib).")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of it.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
 ) -> None:
     """Find the learning rate for one optimizer on a model and data: short runs at many rates, or the one-pass range test."""
@@ -60,4 +61,4 @@ def range_(
     }  # fmt: skip
     from slalom.terminal import range_test
 
-    range_test.show({name: value for name, value in given.items() if value is not None}, plot, json=json)
+    range_test.show({name: value for name, value in given.items() if value is not None}, plot, json=json, page=report)

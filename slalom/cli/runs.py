@@ -23,13 +23,15 @@ def show(
 
 @app.command()
 def report(
-    directory: Annotated[Path, typer.Argument(help="A run directory.")],
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="A run directory; a race's and a search's: a tab each.")
+    ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The page.", show_default="report.html in it")] = None,
     range_test: Annotated[
         Path | None, typer.Option("--range-test", metavar="FILE", help="Show what `slalom range --json > FILE` found too.")
     ] = None,
 ) -> None:
-    """Make the page of a run directory again."""
+    """Make the page of a run directory again, or one page of several."""
     from slalom.terminal import session
 
-    session.report_directory(directory, output, range_test)
+    session.report_directories(directories, output, range_test)

@@ -23,17 +23,18 @@ from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
 from slalom.engines import device
 from slalom.engines.device import PLAIN
-from slalom.engines.inside import traced, wrapped
+from slalom.engines.fusible import alike, fusible, storage_of
+from slalom.engines.inside import traced
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.norms import sum_of_squares
 from slalom.engines.kernels.storage import STORED, Storage
 from slalom.engines.kernels.tensors import ALIGN, TensorKernel, tensor_kernel, threads_for
+from slalom.engines.layout import hooks
 from slalom.engines.printers.tree import LanguageError
 from slalom.engines.state import state_key
 from slalom.engines.step import Job, update
-from slalom.engines.watch import Watch, hooks
+from slalom.engines.watch import Watch
 
-_COUNTS = (torch.float32, torch.float64)  # of counts and scalar states
 _pointer, _count, _packed = torch.Tensor.data_ptr, torch.Tensor.numel, torch.Tensor.is_contiguous
 _warned = False
 
@@ -64,15 +65,18 @@ class Table:
         self.index = list(index)  # of its parameters among the plan's
         self.params = [job.p for job in jobs]
         self.cells = [job.state for job in jobs]
-        keys = [state_key(settings.rule, name) for name in (*kernel.states, *kernel.scalars)]
-        keys.insert(len(kernel.states), "step")
+        places = [kernel.places.get(name, (name, 0)) for name in kernel.states]  # the state, and which entry of its window
+        keys = [*(state_key(settings.rule, name) for name, _ in places), "step"]
+        keys += [state_key(settings.rule, name) for name in kernel.scalars]
+        entries = [*(k for _, k in places), *[0] * (1 + len(kernel.scalars))]
         self.packed = all(map(_packed, self.params))
         self.sizes = list(map(_count, self.params))
         self.g = jobs[0].g.dtype
         self._held = list(chain.from_iterable(map(dict.values, self.cells)))
         self._pointers = self._pointers_now()
         n, matrices = len(jobs), len(kernel.states)
-        states = np.array([[_pointer(cell[key]) for cell in self.cells] for key in keys], np.int64)
+        at = [[_entry(cell[key], k) for cell in self.cells] for key, k in zip(keys, entries, strict=True)]
+        states = np.array(at, np.int64)
         self._table = np.zeros((2 + matrices, n), np.int64)
         self._table[0] = list(map(_pointer, self.params))
         self._table[2:] = states[:matrices]
@@ -194,6 +198,11 @@ class Table:
         return bool((begin[after[near]] < (gradients + self._read)[near]).any())
 
 
+def _entry(x: torch.Tensor, k: int) -> int:
+    """Where entry k of a window begins, or, for k = 0, a state."""
+    return _pointer(x) + (k * x.stride(0) * x.element_size() if k else 0)
+
+
 def one_device(plans: Sequence[Plan]) -> torch.device | None:
     """The CUDA device on which compiled code steps everything of these plans; None where it is not so."""
     places = {table.where for plan in plans for table in plan.tables}
@@ -281,52 +290,3 @@ class Plan:
                 table.step(table.hypers(settings, values), plain)
         if self.rest:
             update(settings, values, self.rest, maximize=maximize, differentiable=differentiable, factor=factor)
-
-
-def alike(p: torch.Tensor, x: torch.Tensor) -> bool:
-    """Whether the same element of both lies at the same distance from their first."""
-    return p.shape == x.shape and ((p.is_contiguous() and x.is_contiguous()) or p.stride() == x.stride())
-
-
-def fusible(job: Job, settings: Settings) -> bool:
-    """Whether compiled code may step this parameter: plain memory of one device, of one form throughout."""
-    p = job.p
-    if p.device.type != "cpu" and not device.on_cuda(p):
-        return False
-    if type(p) not in PLAIN or p.layout != torch.strided or not _stored(p):
-        return False
-    if wrapped(p) or p.is_neg() or p.is_conj() or not isinstance(job.state, dict):
-        return False
-    if not all(type(x) in PLAIN and x.layout == torch.strided for x in job.state.values()):
-        return False  # something of the user's own
-    if not (p.is_contiguous() or torch.ops.aten.is_non_overlapping_and_dense(p)):
-        return False
-    others = [(job.g, False), (job.state["step"], True)]
-    for name, declared in settings.states.items():
-        others.append((job.state[state_key(settings.rule, name)], declared.scalar))
-    for x, scalar in others:
-        if type(x) not in PLAIN or x.layout != torch.strided or x.is_neg() or x.is_conj():
-            return False
-        if x.device != p.device and not (x is job.state["step"] and x.device.type == "cpu"):
-            return False
-        if scalar and (x.dtype not in _COUNTS or x.numel() != 1):
-            return False
-        if not scalar and not (_stored(x) and x.is_complex() == p.is_complex() and alike(p, x)):
-            return False
-    return True
-
-
-def _stored(x: torch.Tensor) -> bool:
-    return x.dtype in STORED or x.dtype in (torch.complex64, torch.complex128)
-
-
-def storage_of(job: Job, settings: Settings) -> Storage:
-    """How a parameter that is fusible lies in memory."""
-    states = tuple(
-        (name, job.state[state_key(settings.rule, name)].dtype.to_real())
-        for name, declared in settings.states.items()
-        if not declared.scalar
-    )
-    p = job.p.dtype.to_real()
-    by_chance = job.stream is not None and torch.bfloat16 in (p, *(dtype for _, dtype in states))
-    return Storage(p, job.g.dtype.to_real(), states, by_chance)

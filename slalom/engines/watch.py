@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 from slalom.engines import inside
 from slalom.engines.kernels.objects import FITS, OTHER, Looks
-from slalom.engines.layout import dtype_number, hooks
+from slalom.engines.layout import dtype_number
 
 _LEARN = 3  # times that the form is learnt anew
-
-__all__ = ["Watch", "hooks"]
 
 
 class Form(NamedTuple):

@@ -19,8 +19,9 @@ from slalom.figures.words import verdict_of
 from slalom.race.compare.reading import ComparedRow
 from slalom.race.results import LeaderRow
 
-MOST_SAMPLES = 60_000  # training losses of all lanes together: 300 lanes keep 200 steps each at most
-FEWEST_POINTS, MOST_POINTS = 200, 1000  # a curve
+ROOM = 66_000  # samples of curves that a page of 400 KB has room for; a lane's row in the tables takes that of some more
+ROW = 30
+FEWEST_POINTS, MOST_POINTS, MOST_EPOCHS = 60, 1000, 200  # a curve
 MOST_ITEMS = 60  # of a list in the plan or the environment
 
 
@@ -131,14 +132,23 @@ def plain(value: Any, most: int = MOST_ITEMS) -> Any:
 
 
 def keep(count: int, points: int) -> tuple[np.ndarray[Any, np.dtype[np.intp]], int]:
-    """Which of `count` samples to keep so that at most `points` are: an even stride, and always the last.
+    """Which of `count` samples to keep so that at most `points` are, spread evenly, the first and the last among them; and one in
+    how many that is.
 
     >>> keep(10, 4)[0].tolist(), keep(3, 4)[0].tolist()
     ([0, 3, 6, 9], [0, 1, 2])
     """
-    stride = max(1, math.ceil((count - 1) / max(points - 1, 1)))
-    last = max(count - 1, 0)
-    return np.unique(np.append(np.arange(0, count, stride), last))[: count or 0].astype(np.intp), stride
+    kept = np.unique(np.linspace(0, max(count - 1, 0), min(count, max(points, 2))).round().astype(np.intp))
+    return kept, math.ceil(count / max(len(kept), 1)) if count else 1
+
+
+def points_for(lanes: int, epochs: int) -> int:
+    """How many training losses of each lane there is room for, beside two curves of so many epochs.
+
+    >>> points_for(3, 20), points_for(297, 20), points_for(441, 20), points_for(1000, 20)
+    (1000, 152, 79, 60)
+    """
+    return min(max(ROOM // max(lanes, 1) - ROW - 2 * epochs, FEWEST_POINTS), MOST_POINTS)
 
 
 def _curves(result: RaceLike) -> CurveSet:
@@ -152,9 +162,8 @@ def _curves(result: RaceLike) -> CurveSet:
                 "give each lane of result.lanes one row, NaN where it did not run"
             )
         arrays[name] = array
-    points = min(max(MOST_SAMPLES // max(lanes, 1), FEWEST_POINTS), MOST_POINTS)
-    train, train_stride = keep(arrays["train_loss"].shape[1], points)
-    val, val_stride = keep(arrays["val_loss"].shape[1], FEWEST_POINTS)
+    val, val_stride = keep(arrays["val_loss"].shape[1], MOST_EPOCHS if lanes <= MOST_POINTS else FEWEST_POINTS)
+    train, train_stride = keep(arrays["train_loss"].shape[1], points_for(lanes, len(val)))
     return CurveSet(
         train_steps=tuple(int(i) + 1 for i in train),
         train_loss=arrays["train_loss"][:, train],

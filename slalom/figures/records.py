@@ -42,7 +42,7 @@ class CurveSet:
     """The curves of all lanes, thinned alike; NaN where a lane did not run.
 
     `train_loss[k, j]` is lane k's loss at step `train_steps[j]`; `val_loss[k, j]` and `val_metric[k, j]` are after
-    epoch `val_epochs[j]`; steps and epochs count from 1. `train_stride`, `val_stride`: every how many were kept (the
+    epoch `val_epochs[j]`; steps and epochs count from 1. `train_stride`, `val_stride`: one in how many was kept (the
     last always is). Values are kept as they are, never averaged, so a spike between two kept steps is not shown.
     """
 

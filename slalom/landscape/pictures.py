@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from pathlib import Path
 from typing import Any
 
 from slalom.race import hooks
@@ -28,6 +29,15 @@ class Drawable:
         """
         assert hooks.save is not None
         return hooks.save(self, path, **options)
+
+    def report(self, path: Any) -> Any:
+        """Write the page that plays it: one self-contained HTML file; of landscapes, slices, runs in their plane and lines.
+
+        Several results in one page: `slalom.report(a, b, path=...)`. Errors: StoreError, BadValueError for what has no page.
+        """
+        assert hooks.report is not None
+        hooks.report(self, path)
+        return Path(path)
 
     def _repr_html_(self) -> str | None:
         """For notebooks: the picture, with the record's own words below it as text."""

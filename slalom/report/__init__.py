@@ -6,13 +6,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+from slalom.core.callable_module import make_callable
 from slalom.figures import build_race
 from slalom.figures.race import RaceLike
+from slalom.report.combined import render_results, report
 from slalom.report.page import render, render_playground, write
 from slalom.report.search import render_search, write_search
 from slalom.report.shell import write_text
 
-__all__ = ["render", "render_playground", "render_search", "write", "write_playground", "write_report", "write_search"]
+__all__ = [
+    "render", "render_playground", "render_results", "render_search", "report", "write", "write_playground", "write_report",
+    "write_search",
+]  # fmt: skip
 
 
 def write_report(result: RaceLike, path: str | os.PathLike[str], range_test: Any = None) -> Path:
@@ -31,3 +36,6 @@ def write_playground(path: str | os.PathLike[str]) -> Path:
     One HTML file of about 170 KB that makes no request. Errors: `StoreError` where the place cannot be written.
     """
     return write_text(render_playground(), path)
+
+
+make_callable(__name__, report)

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slalom.figures.doctor import Line
+from slalom.figures.doctor import DoctorFigure, Line
 
 WIDTH, HEIGHT = 860, 320
+SMALL = (300, 100)
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 10, 34
 RATIO = 8.0  # of the largest to the smallest loss: from it on, the axis is logarithmic
 
@@ -24,7 +25,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Chart:
-    """`ticks_x`, `ticks_y`: (place, text). `log`: whether the losses' axis is logarithmic."""
+    """`ticks_x`, `ticks_y`: (place, text). `log`: whether the losses' axis is logarithmic. `mark`: where a step is pointed at."""
 
     width: int
     height: int
@@ -36,10 +37,11 @@ class Chart:
     ticks_x: tuple[tuple[float, str], ...]
     ticks_y: tuple[tuple[float, str], ...]
     log: bool
+    mark: float | None = None
 
 
-def chart(lines: Sequence[Line]) -> Chart | None:
-    """Lines of losses over steps; None where there is nothing to draw."""
+def chart(lines: Sequence[Line], size: tuple[int, int] = (WIDTH, HEIGHT), at: float | None = None) -> Chart | None:
+    """Lines of losses over steps, with step `at` marked; None where there is nothing to draw."""
     losses = [v for line in lines for v in line.losses]
     steps = [s for line in lines for s in line.steps]
     if not losses or max(steps) <= 0:
@@ -49,7 +51,7 @@ def chart(lines: Sequence[Line]) -> Chart | None:
     turn = math.log10 if log else float
     a, b = turn(low), turn(high)
     a, b = (a, b) if b > a else (a - 0.5, b + 0.5)
-    wide, tall, last = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM, max(steps)
+    wide, tall, last = size[0] - LEFT - RIGHT, size[1] - TOP - BOTTOM, max(steps)
 
     def x(step: float) -> float:
         return LEFT + wide * step / last
@@ -61,9 +63,18 @@ def chart(lines: Sequence[Line]) -> Chart | None:
         Drawn(line.name, line.kind, _path([(x(s), y(turn(v))) for s, v in zip(line.steps, line.losses, strict=True)]))
         for line in lines
     )
-    across = tuple((x(s), f"{s:g}") for s in _steps(0.0, last, 7))
-    up = tuple((y(m), _loss(10**m if log else m)) for m in (_decades(a, b) if log else _steps(a, b, 6)))
-    return Chart(WIDTH, HEIGHT, LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM, drawn, across, up, log)
+    across = tuple((x(s), f"{s:g}") for s in _steps(0.0, last, max(2, wide // 110)))
+    up = tuple((y(m), _loss(10**m if log else m)) for m in (_decades(a, b) if log else _steps(a, b, max(2, tall // 46))))
+    if len(up) > max(2, tall // 30):
+        up = (up[0], up[-1])
+    mark = None if at is None else x(min(max(at, 0.0), last))
+    return Chart(size[0], size[1], LEFT, size[0] - RIGHT, TOP, size[1] - BOTTOM, drawn, across, up, log, mark)
+
+
+def evidence_charts(figure: DoctorFigure) -> list[Chart | None]:
+    """A small chart for each finding: the run's own curves, with the step at which it was seen."""
+    own = [line for line in figure.lines if line.kind in ("step", "train", "val")]
+    return [chart(own, SMALL, finding.step) for finding in figure.findings]
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

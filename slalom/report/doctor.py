@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 from typing import Any
 
 from slalom.figures.doctor import DoctorFigure, build_doctor
-from slalom.report.chart import Chart, chart
-from slalom.report.shell import asset, policy, write_text
-
-STYLES = ("page.css", "doctor.css")
+from slalom.report.chart import chart, evidence_charts
+from slalom.report.shell import document, write_text
 
 
 def write_doctor(result: Any, path: str | os.PathLike[str]) -> Path:
@@ -24,18 +21,5 @@ def write_doctor(result: Any, path: str | os.PathLike[str]) -> Path:
 
 def render_doctor(figure: DoctorFigure) -> str:
     """The page as text; the same figure gives the same, byte for byte. Every word in it is escaped."""
-    import jinja2
-    from markupsafe import Markup
-
-    styles = [asset(name) for name in STYLES]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["short"] = _short
-    drawn: Chart | None = chart(figure.lines)
-    text = environment.from_string(asset("doctor.html")).render(
-        policy=policy([], styles), styles=[Markup(style) for style in styles], figure=figure, chart=drawn
-    )
-    return text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates, which no file can hold
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}" if math.isfinite(value) else "not finite"
+    drawn: dict[str, Any] = {"figure": figure, "chart": chart(figure.lines), "small": evidence_charts(figure)}
+    return document("doctor.html", (), styles=("system.css", "doctor.css"), **drawn)

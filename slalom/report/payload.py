@@ -17,11 +17,6 @@ from slalom.report.pack import pack, worst_error
 DIGITS = 6  # of every number in the tables; learning rates are matched by value, so all round alike
 
 
-def payload(figure: RaceFigure) -> dict[str, Any]:
-    """What a race's page is drawn from: the race, the playground, the activations."""
-    return {**race_payload(figure), **common(figure.rules)}
-
-
 def race_payload(figure: RaceFigure) -> dict[str, Any]:
     """The race: names, tables, and the curves packed in 12 bits a point; NaN and infinity as None."""
     tables = {
@@ -73,7 +68,13 @@ def _activations() -> dict[str, Any]:
 
 def _lanes(lanes: LaneTable) -> dict[str, Any]:
     table = {field.name: getattr(lanes, field.name) for field in fields(lanes)}
-    return {**table, "best": [int(best) for best in lanes.best]}
+    return {**table, "best": [int(best) for best in lanes.best], "lr": _coded(lanes.lr), "status": _coded(lanes.status)}
+
+
+def _coded(column: Sequence[Any]) -> dict[str, Any]:
+    """A column of few different values: each of them once, and which it is in every row."""
+    values = {value: k for k, value in enumerate(dict.fromkeys(column))}
+    return {"values": list(values), "rows": [values[value] for value in column]}
 
 
 def rounded(value: Any) -> Any:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
 
 from slalom.figures.search import SearchFigure, build_search
-from slalom.report.payload import rounded
-from slalom.report.shell import document, write_text
-
-SCRIPTS = ("js/base.js", "js/theme.js", "js/search/axes.js", "js/search/plots.js", "js/search/start.js")
+from slalom.report.parts import page_of, search_part
+from slalom.report.shell import write_text
 
 
 def render_search(figure: SearchFigure) -> str:
     """The page of a search: the same figure gives the same text, byte for byte."""
-    data = rounded(dataclasses.asdict(figure))
-    return document("search.html", SCRIPTS, data, title=figure.title, verdict=figure.verdict)
+    return page_of([search_part(figure)], figure.title)
 
 
 def write_search(result: Any, path: str | os.PathLike[str]) -> Path:

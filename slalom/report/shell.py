@@ -12,6 +12,7 @@ import contextlib
 import errno
 import functools
 import hashlib
+import math
 import os
 import secrets
 from collections.abc import Sequence
@@ -27,24 +28,35 @@ STYLES = ("uplot/uPlot.min.css", "page.css", "landscape.css")
 ENGINE = "js/landscape/engine.js"  # printed from the rules, not a file
 
 
-def document(template: str, scripts: Sequence[str], data: Any, *, connect: str = "'none'", **fields: str) -> str:
-    """The page that `template` (of the assets) makes of these scripts, this JSON-able data, and texts for its fields.
+def document(
+    template: str, scripts: Sequence[str], data: Any = None, *, connect: str = "'none'", styles: Sequence[str] = (), **fields: Any
+) -> str:  # fmt: skip
+    """The page that `template` (of the assets) makes of these scripts, this JSON-able data, and whatever else its fields are.
 
-    `connect`: where its scripts may ask for more, for a page that is live. The same input gives the same text, byte for byte.
+    `connect`: where its scripts may ask for more, for a page that is live. `styles`: besides those that every page has. The same
+    input gives the same text, byte for byte; every text in it is escaped.
     """
     import jinja2
     from markupsafe import Markup
 
-    styles, texts = [asset(name) for name in STYLES], [asset(name) for name in scripts]
+    sheets, texts = [asset(name) for name in (*STYLES, *styles)], [asset(name) for name in scripts]
     loader = jinja2.FunctionLoader(source)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader)
-    return environment.get_template(template).render(
-        policy=policy(texts, styles, connect),
-        styles=[Markup(style) for style in styles],  # ours, from the package
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, loader=loader, trim_blocks=True, lstrip_blocks=True
+    )  # fmt: skip
+    environment.filters["short"] = _short
+    text = environment.get_template(template).render(
+        policy=policy(texts, sheets, connect),
+        styles=[Markup(sheet) for sheet in sheets],  # ours, from the package
         scripts=[Markup(script) for script in texts],
         data=Markup(to_json(data)),  # escaped by to_json
-        **{name: _encodable(text) for name, text in fields.items()},
+        **fields,
     )
+    return text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates, which no file can hold
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "not finite"
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> Path:
@@ -106,8 +118,3 @@ def _hashes(texts: Sequence[str]) -> str:
 def _lean(text: str) -> str:
     lines = (line.strip() for line in text.split("\n"))
     return "\n".join(line for line in lines if line and not line.startswith("//"))
-
-
-def _encodable(text: str) -> str:
-    """`text` with lone surrogates replaced, which no file can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")

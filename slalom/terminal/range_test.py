@@ -13,13 +13,15 @@ LABELS = 24  # columns beside the chart: the loss's figures and the frame
 WIDEST = 100
 
 
-def show(given: dict[str, Any], plot: Path | None, *, json: bool) -> None:
+def show(given: dict[str, Any], plot: Path | None, *, json: bool, page: Path | None = None) -> None:
     """Run the test that the options describe and print what it found."""
     if plot is not None:
         drawable()
     result = range_test(**given)
     if plot is not None:
         result.plot(plot)
+    if page is not None:
+        result.report(page)
     if json:
         say(json_format.dumps(result.to_dict()))
         return

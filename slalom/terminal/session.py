@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -210,25 +210,18 @@ def show_directory(directory: Path, *, json: bool) -> int:
     return exits.FINE if any(lane.status == "finished" for lane in result.lanes) else exits.NOTHING_FINISHED
 
 
-def report_directory(directory: Path, output: Path | None, range_test: Path | None = None) -> None:
-    """Make the page of a run directory, with the range test of a JSON file where one is named, and say where it is."""
+def report_directories(directories: Sequence[Path], output: Path | None, range_test: Path | None = None) -> None:
+    """Make one page of run directories, with the range test of a JSON file where one is named, and say where it is."""
     from slalom.core.errors import BadDataError
     from slalom.race import api
-    from slalom.report import write_report
+    from slalom.report import report
     from slalom.terminal import search
 
-    tested = None
+    results: list[Any] = [search.loaded(d) if search.is_search(d) else api.load(d) for d in directories]
     if range_test is not None:
         try:
-            tested = json_format.loads(range_test.read_text())
+            results.append(json_format.loads(range_test.read_text()))
         except ValueError as error:
             made = f"make it with: slalom range --json > {range_test}"
             raise BadDataError(f"{range_test} holds no JSON ({error}); {made}") from error
-    where = output or directory / "report.html"
-    if search.is_search(directory):
-        if tested is not None:
-            raise BadDataError(f"--range-test goes into the page of a race; {directory} is a search: leave it out")
-        search.loaded(directory).report(where)
-    else:
-        write_report(api.load(directory), where, tested)
-    say(str(where))
+    say(str(report(*results, path=output or directories[0] / "report.html")))

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 
 import slalom
+from slalom.doctor import read_curve
+from slalom.doctor.labels import LABELS
 from slalom.doctor.lanes import lane_findings
 
 T = np.arange(300)
@@ -40,6 +42,33 @@ def test_overfitting_by_the_validation_losses():
     found = lane_findings(result([falls, falls], [lane(0), lane(1)], [up, [1.0, 0.7, 0.5, 0.45, *[0.44] * 6]]))
     assert [f.label for f in found[0]] == ["overfitting"]
     assert 1 not in found
+
+
+def test_lanes_read_together_say_what_each_says_alone():
+    """Against `read_curve` lane by lane: shapes of all kinds, some of them shorter, some with equal values."""
+    rng = np.random.default_rng(3)
+    kinds = [2.3 * np.exp(-T / s) + rng.normal(0, sd, 300) for s in (5, 30, 100, 1000) for sd in (0, 0.01, 0.1)]
+    kinds += [
+        1 + 0.03 * T,
+        2 * np.exp(-T / 40) + 0.5 + 0.2 * np.sin(T / 2),
+        np.full(300, 2.0),
+        np.round(2 * np.exp(-T / 50), 1),
+        np.maximum(2 - T / 20, 0.5),
+    ]
+    kinds += [np.where(n > T, 2 * np.exp(-T / 40) + rng.normal(0, 0.05, 300), np.nan) for n in (9, 40, 131)]
+    found = lane_findings(result(kinds, [lane(k) for k in range(len(kinds))]))
+    labels = set()
+    for k, curve in enumerate(np.float32(kinds).astype(float)):
+        finite = curve[np.isfinite(curve)]
+        alone = read_curve(finite) if len(finite) >= 10 else None
+        said = found.get(k, [])
+        assert len(said) == (alone is not None and alone.cause in LABELS)
+        for one in said:
+            labels.add(one.label)
+            assert (one.label, one.symptom, one.step) == (alone.cause, alone.shape, len(finite) - 1)
+            assert [f.name for f in one.evidence] == [f.name for f in alone.evidence]
+            assert np.allclose([f.value for f in one.evidence], [f.value for f in alone.evidence], rtol=1e-9)
+    assert {"lr_too_low", "lr_too_high", "oscillation"} <= labels
 
 
 def test_a_real_race_tells_its_leaderboard(capsys):

@@ -31,7 +31,7 @@ def train(make: Callable[[list[nn.Parameter]], torch.optim.Optimizer], dtype: to
     if (
         isinstance(optimizer, RuleOptimizer)
         and fused.kernel_of.__name__ == "kernel_of"
-        and optimizer.rule.name != "windowed_adadelta"
+        and optimizer.rule.name != "windowed_adadelta"  # a window of channels_last is left to the rule itself
     ):
         (plan,) = optimizer.__dict__["_plans"].values()
         assert [len(t.params) for t in plan.tables] == [len(SHAPES), 1]
@@ -95,3 +95,17 @@ def test_a_planted_fault_is_seen(monkeypatch: pytest.MonkeyPatch, eager: Switch)
     with pytest.raises((AssertionError, RuntimeError)):
         test_fused_is_torch("Adam")
     assert torch.Tensor.is_complex is real
+
+
+def test_a_window_of_complex_numbers_is_fused() -> None:
+    p = nn.Parameter(torch.randn(3, 5, dtype=torch.complex128, generator=torch.Generator().manual_seed(0)))
+    q = nn.Parameter(torch.view_as_real(p.detach()).clone())
+    mine, parts = (CLASSES["windowed_adadelta"]([x], lr=0.1, w=3) for x in (p, q))
+    for t in range(5):
+        p.grad = torch.randn(3, 5, dtype=torch.complex128, generator=torch.Generator().manual_seed(t + 1))
+        q.grad = torch.view_as_real(p.grad)
+        mine.step()
+        parts.step()
+    assert len(mine.__dict__["_plans"][0].tables) == 1
+    assert torch.equal(torch.view_as_real(p.detach()), q.detach())
+    assert torch.equal(torch.view_as_real(mine.state[p]["G"]), parts.state[q]["G"])

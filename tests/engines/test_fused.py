@@ -98,20 +98,27 @@ def test_fused_is_eager_in_float64(case: Case, eager: Callable[[bool], None]) ->
 
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize("maximize", [False, True])
-def test_every_rule_runs_fused_but_the_windowed_one(name: str, maximize: bool) -> None:
+def test_every_rule_runs_fused(name: str, maximize: bool) -> None:
     params = parameters(SHAPES, torch.float32)
     optimizer = CLASSES[name](params, maximize=maximize)
     for p in params:
         p.grad = torch.ones_like(p)
     optimizer.step()
-    if name == "windowed_adadelta":
-        assert not plans(optimizer)
-    else:
-        (plan,) = plans(optimizer)
-        assert [len(t.params) for t in plan.tables] == [len(SHAPES)]
-        assert float(params[0].detach() - parameters(SHAPES, torch.float32)[0].detach()) * (1 if maximize else -1) > 0
-        optimizer.step()
-        assert plans(optimizer) == [plan]
+    (plan,) = plans(optimizer)
+    assert [len(t.params) for t in plan.tables] == [len(SHAPES)]
+    assert float(params[0].detach() - parameters(SHAPES, torch.float32)[0].detach()) * (1 if maximize else -1) > 0
+    optimizer.step()
+    assert plans(optimizer) == [plan]
+
+
+@pytest.mark.parametrize("w", [1, 2, 7, 32, 33])
+def test_a_window_is_fused_up_to_a_length(w: int, eager: Callable[[bool], None]) -> None:
+    cls = CLASSES["windowed_adadelta"]
+    assert both(eager, lambda params: cls(params, lr=0.1, w=w), SHAPES, steps=9) <= 1e-12
+    optimizer = cls([p := torch.nn.Parameter(torch.ones(3))], w=w)
+    p.grad = torch.ones(3)
+    optimizer.step()
+    assert bool(plans(optimizer)) == (w <= 32)
 
 
 @pytest.mark.parametrize("name", ["adam", "nadam", "adadelta"])

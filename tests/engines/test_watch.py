@@ -11,7 +11,7 @@ from torch import nn
 
 import slalom.optim
 from slalom.core.rule import REGISTRY
-from slalom.engines import fused, watch
+from slalom.engines import fused, layout
 from slalom.engines.optimizer import RuleOptimizer
 from slalom.engines.printers.c import c_body
 from slalom.engines.printers.host import HostTape
@@ -49,7 +49,7 @@ def look(table: fused.Table, grads: list[torch.Tensor]) -> bool | None:
 
 
 def test_this_torch_has_the_hooks() -> None:
-    assert watch.hooks() is not None
+    assert layout.hooks() is not None
 
 
 @quick
@@ -151,3 +151,39 @@ def test_what_python_cannot_divide_is_left_to_numpy() -> None:
     assert tape.one(read.settings.values, 1.0, {}) is not None
     assert tape.one({**read.settings.values, "b1": 1.0}, 1.0, {}) is None  # 1 / (1 - b1**t)
     assert tape.one({**read.settings.values, "lr": np.float64(0.1)}, 1.0, {}) is None  # not a plain float
+
+
+LISTS: dict[str, Callable[[list[nn.Parameter], RuleOptimizer], object]] = {
+    "a parameter in another's place": lambda ps, o: o.param_groups[0]["params"].__setitem__(1, spare(0.0)),
+    "a state's dict replaced": lambda ps, o: o.state.update(
+        {ps[1]: {k: x.clone() + (k == "exp_avg") for k, x in o.state[ps[1]].items()}}
+    ),
+    "parameters in another order": lambda ps, o: o.param_groups[0]["params"].reverse(),
+    "one more parameter": lambda ps, o: o.param_groups[0]["params"].append(spare(1.0)),
+    "a gradient gone": lambda ps, o: setattr(ps[1], "grad", None),
+    "a state gone": lambda ps, o: o.state.pop(ps[2]),
+}
+
+
+def spare(value: float) -> nn.Parameter:
+    p = nn.Parameter(torch.full((2, 3), value))
+    p.grad = torch.full((2, 3), 0.5)
+    return p
+
+
+@quick
+@pytest.mark.parametrize("change", LISTS)
+def test_what_is_listed_otherwise_is_noticed(change: str, quick: bool) -> None:
+    found = []
+    for afresh in (False, True):
+        params, optimizer = made()
+        for p in params:
+            p.grad = torch.full_like(p, 0.5)
+        LISTS[change](params, optimizer)
+        if afresh:
+            optimizer.__dict__["_plans"].clear()
+        optimizer.step()
+        now = optimizer.param_groups[0]["params"]
+        found.append([x.detach().clone() for p in (*params, *now) for x in (p, *optimizer.state.get(p, {}).values())])
+    assert len(found[0]) == len(found[1])
+    assert all(map(torch.equal, *found))

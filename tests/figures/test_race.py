@@ -13,7 +13,7 @@ import pytest
 
 from slalom.core.errors import BadDataError
 from slalom.figures import RaceFigure, build_race, verdict
-from slalom.figures.race import FEWEST_POINTS, MOST_SAMPLES, keep
+from slalom.figures.race import keep, points_for
 from slalom.figures.words import list_names
 
 
@@ -81,13 +81,14 @@ def test_curves_of_a_small_race_are_whole(fake: ModuleType) -> None:
 def test_long_races_are_thinned_to_their_own_values_and_keep_the_last(fake: ModuleType) -> None:
     race = fake.fake_race(lrs=5, seeds=7, epochs=241, per_epoch=5)  # 385 lanes, 1205 steps
     curves = build_race(race).curves
-    assert len(race.lanes) * len(curves.train_steps) <= max(MOST_SAMPLES, len(race.lanes) * FEWEST_POINTS)
+    assert len(curves.train_steps) <= points_for(len(race.lanes), len(curves.val_epochs))
     assert curves.train_steps[0] == 1
     assert curves.train_steps[-1] == 1205
     assert curves.val_epochs[-1] == 241
     kept = np.array(curves.train_steps) - 1
     assert np.array_equal(curves.train_loss, race.arrays.train_loss[:, kept], equal_nan=True)
-    assert set(np.diff(kept)[:-1]) == {curves.train_stride}
+    assert np.ptp(np.diff(kept)) <= 1  # spread evenly
+    assert abs(np.diff(kept).mean() - curves.train_stride) < 1
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 10, 199, 200, 201, 399, 400, 1000, 1001])

@@ -54,6 +54,37 @@ def test_a_slice_is_the_loss_of_the_moved_network(iris):
     assert np.array_equal(own.planes[0].losses, val.planes[0].losses)
 
 
+@pytest.mark.parametrize(
+    ("make", "loss"),
+    [
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(36, 9), nn.ReLU(), nn.Linear(9, 3)), "cross_entropy"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(36, 7, bias=False), nn.Linear(7, 3)), "mse"),
+        (lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.Tanh(), nn.Flatten(), nn.Linear(32, 3)), "cross_entropy"),
+        (lambda: nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(36, 3)), "cross_entropy"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), "cross_entropy"),
+    ],
+    ids=["mlp", "no bias", "convolution first", "norm first", "linear"],
+)
+def test_a_plane_of_many_points_and_samples_is_right_everywhere(make, loss):
+    """More points than one call takes, more samples than stay in the cache; biases move too."""
+    torch.manual_seed(2)
+    model, x = make().eval(), torch.randn(301, 1, 6, 6)
+    y = torch.randint(0, 3, (301,)) if loss == "cross_entropy" else torch.randn(301, 3)
+    made = loss_slice(model, (x, y), points=9, planes=1, span=0.7, vectors="norm", loss=loss).planes[0]
+    layout, own = Layout.of(model), copy.deepcopy(model).double()
+    row = nn.utils.parameters_to_vector(model.parameters()).detach()
+    one, two = (filter_normalised(layout, row, i, "norm").double() for i in (0, 1))
+    for i in range(9):
+        for j in range(9):
+            nn.utils.vector_to_parameters(row.double() + made.x[j] * one + made.y[i] * two, own.parameters())
+            with torch.no_grad():
+                out = own(x.double())
+                wanted = (
+                    nn.functional.cross_entropy(out, y) if loss == "cross_entropy" else nn.functional.mse_loss(out, y.double())
+                )
+            assert made.losses[i, j] == pytest.approx(wanted.item(), rel=2e-6)
+
+
 def test_every_filter_is_as_long_as_the_networks_own():
     model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 5))
     row, layout = nn.utils.parameters_to_vector(model.parameters()).detach(), Layout.of(model)

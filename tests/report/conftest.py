@@ -43,6 +43,10 @@ class Opened:
         self.page.on("pageerror", lambda error: self.console.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(address)
+        for _ in range(400):  # what can wait is drawn after the first paint; a page that fails says so
+            if self.console or self.page.evaluate("document.documentElement.dataset.ready === 'yes' || !document.scripts.length"):
+                break
+            self.page.wait_for_timeout(10)
         self.requests = [url for url in self.requests if url not in (address, address.partition("#")[0])]
 
     def until(self, condition: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from slalom.figures import build_race, format_lr
 from slalom.report import render
 from slalom.report.pack import pack, unpack
-from slalom.report.page import asset
+from slalom.report.shell import asset
 
 Browse = Callable[[str], tuple[str, str]]
 
@@ -84,7 +84,8 @@ def test_the_script_reads_curves_and_rates_as_python_does(browse: Browse) -> Non
     }
     text = (
         f'<!doctype html><p id="out"></p><script type="application/json" id="slalom-data">{to_text(empty)}</script>'
-        f"<script>{asset('js/base.js')}</script><script>{asset('js/numbers.js')}</script><script>{asset('js/decode.js')}</script>"
+        f"<script>{asset('js/base.js')}</script><script>{asset('js/numbers.js')}</script>"
+        f"<script>{asset('js/bytes.js')}</script><script>{asset('js/decode.js')}</script>"
         f"<script>const got = slalom.unpack({json.dumps(pack(curves))}).map((c) => [...c].map(String));"
         f"document.getElementById('out').textContent = JSON.stringify([got, {json.dumps(rates)}.map(slalom.lr)]);</script>"
     )
@@ -105,7 +106,7 @@ def test_downloads_are_csv_that_no_spreadsheet_runs(browse: Browse) -> None:
         "rules": ['=HYPERLINK("x"),\n'],
         "lanes": {"lane": [7], "rule": [0], "lr": [1e-3], "seed": [4], "test_loss": [None]},
     }
-    names = ("base", "numbers", "decode", "download")
+    names = ("base", "numbers", "csv", "bytes", "decode", "download")
     scripts = "".join(f"<script>{asset(f'js/{name}.js')}</script>" for name in names)
     document, console = browse(
         f'<!doctype html><p id="out"></p><script type="application/json" id="slalom-data">{json.dumps(data)}</script>{scripts}'

@@ -13,8 +13,7 @@ from slalom.core.rule import REGISTRY
 from slalom.figures.playground import build_playground, played_rules
 from slalom.landscape.surfaces import Surface, names, surface, surfaces
 from slalom.report.engine import play_payload
-from slalom.report.page import asset
-from slalom.report.shell import ENGINE
+from slalom.report.shell import ENGINE, asset
 
 STEPS = 200
 CLASSIC = {"adadelta": {"rho": 0.95}, "rmsprop": {"alpha": 0.9}}
@@ -39,7 +38,9 @@ def in_js(run_js: Callable[[str], Any]) -> Callable[[list[dict[str, Any]]], Any]
     given = {"infos": play_payload(figure)["surfaces"], "hypers": {r.name: dict(r.hypers) for r in figure.rules}}
 
     def run(cases: list[dict[str, Any]]) -> Any:
-        scripts = RUN.replace("ENGINE_SCRIPT", asset(ENGINE)).replace("WALK_SCRIPT", asset("js/landscape/walk.js"))
+        scripts = RUN.replace("ENGINE_SCRIPT", asset(ENGINE)).replace(
+            "WALK_SCRIPT", asset("js/bytes.js") + asset("js/landscape/walk.js")
+        )
         return run_js(f"const STEPS = {STEPS}, INPUT = {json.dumps({**given, 'cases': cases})};\n{scripts}")
 
     return run

@@ -81,4 +81,4 @@ def test_a_result_writes_its_page(result: Any, tmp_path: Any) -> None:
     where = result.report(tmp_path / "deep" / "page.html")
     body = re.search(r'id="slalom-data">(.*?)</script>', where.read_text())
     assert body is not None
-    assert json.loads(body[1])["best"] == result.best.number
+    assert json.loads(body[1])["search"]["best"] == result.best.number

@@ -1,15 +1,18 @@
 """`slalom landscape`: what is drawn, listed and written, and what is refused."""
 
+import io
 import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import slalom
 from slalom import cli
 from slalom.landscape.surfaces import names
 from slalom.terminal.landscape.drawing import cells, drawn
+from slalom.terminal.landscape.show import play
 
 
 def run(*arguments):
@@ -173,3 +176,35 @@ def test_seed_draws_the_batches():
     made = slalom.landscape("noisy_moons", ["sgd"], seed=3, steps=5)
     assert told["seed"] == 3
     assert told["paths"][0]["points"] == made["sgd"].points.tolist()
+
+
+def test_a_terminal_plays_it_and_ends_on_the_still_picture():
+    made = slalom.landscape("saddle", ["sgd", "adagrad"], steps=30)
+    waits = []
+    out = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=140, height=40)
+    play(made, out, 10, tick=waits.append)
+    said = out.file.getvalue()
+    assert len(waits) == 30  # a picture a step, where steps are few
+    assert "f at 0" in said
+    assert "f at 15" in said
+    assert said.rindex("last f") > said.rindex("f at 29")
+    early, whole = cells(made, 10, until=3), cells(made, 10)
+    assert 0 < (early.bits != 0).sum() < (whole.bits != 0).sum()
+    assert (cells(made, 10, until=30).bits == whole.bits).all()
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    out.file.truncate(0)
+    play(made, out, 10, tick=stop)  # Ctrl-C: the end at once
+    assert "last f" in out.file.getvalue()
+
+
+def test_save_html_writes_a_page_that_plays(tmp_path):
+    page = tmp_path / "page.html"
+    done = run("booth", "--rules", "sgd", "--steps", "20", "--save", page)
+    assert done.exit_code == 0, done.output
+    assert 'data-tab="Landscape"' in page.read_text()
+    refused = run("booth", "--save", page, "--frames", "9")
+    assert refused.exit_code != 0
+    assert "page.html is a page" in refused.output + str(refused.exception)

@@ -12,7 +12,7 @@ import numpy as np
 from slalom.core.errors import BadValueError
 from slalom.doctor.curve import thresholds as bound
 from slalom.doctor.curve.record import DIVERGES, OSCILLATES, Figure, Verdict
-from slalom.doctor.curve.statistics import noise, swing, trend
+from slalom.doctor.curve.statistics import Swing, noise, swing, trend
 from slalom.doctor.curve.values import Floats, numbers
 
 CONVERGED = "convergence"
@@ -200,7 +200,11 @@ def not_finite(step: int) -> Figure:
 
 def swinging(values: Floats, size: float, amplitude: float = bound.AMPLITUDE) -> tuple[Figure, ...]:
     """The evidence of an oscillation, or nothing."""
-    seen = swing(values)
+    return evident(swing(values), size, amplitude)
+
+
+def evident(seen: Swing, size: float, amplitude: float = bound.AMPLITUDE) -> tuple[Figure, ...]:
+    """The same of a swing that was found."""
     if seen.share < bound.SWING or seen.chance > bound.CHANCE or seen.amplitude < amplitude * size:
         return ()
     return (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slalom.doctor.curve.statistics import Trend, block_means, noise, trend
+from slalom.doctor.curve.statistics import Trend, block_means, noises, trends
 from slalom.doctor.curve.values import Floats
 
 EARLY, LATE = 0.1, 1 / 3  # shares of the run: its beginning, and the end that trends and swings are measured on
@@ -43,32 +43,44 @@ class Facts:
 
 def facts(y: Floats, lr: Floats | None) -> Facts:
     """The facts of a finite curve `y [n]`; `lr [n]`: its learning rates, or None where not known (taken as constant)."""
-    n = len(y)
-    last = y[-max(4, round(LAST * n)) :]
-    start, end = float(y[0]), float(np.median(last))
-    fall = start - end
-    levels, _ = block_means(y[1:], max(5, min(30, n // 5)))
-    early, last_levels = levels[: max(1, round(EARLY * len(levels)))], levels[-max(1, round(LAST * len(levels))) :]
-    late = tail(y)
+    return facts_of(y[None], lr)[0]
+
+
+def facts_of(curves: Floats, lr: Floats | None = None) -> list[Facts]:
+    """`facts` of each row of `[curves, n]`, all finite; they share their learning rates."""
+    n = curves.shape[1]
+    last = curves[:, -max(4, round(LAST * n)) :]
+    starts, ends = curves[:, 0], np.median(last, axis=1)
+    levels, _ = block_means(curves[:, 1:], max(5, min(30, n // 5)))
+    count = levels.shape[1]
+    early, last_levels = levels[:, : max(1, round(EARLY * count))], levels[:, -max(1, round(LAST * count)) :]
+    late = tail(curves)
     dose = np.arange(n, dtype=np.float64) if lr is None else np.concatenate([[0.0], np.cumsum(lr)[:-1]]) / lr.max()
-    along = dose[-len(late) :]
-    pace = trend(late, along)
-    mean_slope = fall / dose[-1] if dose[-1] > 0 else 0.0
-    by = -1 / mean_slope if mean_slope else 0.0
-    ends = sorted((pace.low * by, pace.high * by))
-    drift = trend(late)
-    share = -len(late) / fall if fall else 0.0
-    shares = sorted((drift.low * share, drift.high * share))
+    paces, drifts, wholes = trends(late, dose[-late.shape[1] :]), trends(late), trends(curves)
+    noisy = noises(last)
     # Noise of the first value: it cannot be told from one, and grows with the loss as a rule; the quieter of two ends is near.
-    quiet = min(noise(y[: max(8, n // 10)]), noise(last))
-    return Facts(
-        n, start, end, fall, max(abs(start), abs(fall)), float(early.max()), float(np.mean(levels > start)),
-        float(np.mean(last_levels > start)), float(levels.min()), noise(last), min(quiet, 0.5 * abs(start)),
-        Trend(pace.slope * by, *ends), trend(y), Trend(drift.slope * share, *shares),
-        1.0 if lr is None else float(lr[-1] / lr.max()), n / len(levels),
-    )  # fmt: skip
+    quiet = np.minimum(noises(curves[:, : max(8, n // 10)]), noisy)
+    peaks, lowest = early.max(axis=1), levels.min(axis=1)
+    above, above_late = (levels > starts[:, None]).mean(axis=1), (last_levels > starts[:, None]).mean(axis=1)
+    cooled = 1.0 if lr is None else float(lr[-1] / lr.max())
+    made = []
+    for k, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        fall = start - end
+        mean_slope = fall / float(dose[-1]) if dose[-1] > 0 else 0.0
+        by, share = -1 / mean_slope if mean_slope else 0.0, -late.shape[1] / fall if fall else 0.0
+        made.append(Facts(
+            n, start, end, fall, max(abs(start), abs(fall)), float(peaks[k]), float(above[k]), float(above_late[k]),
+            float(lowest[k]), float(noisy[k]), min(float(quiet[k]), 0.5 * abs(start)), _times(paces[k], by), wholes[k],
+            _times(drifts[k], share), cooled, n / count,
+        ))  # fmt: skip
+    return made
+
+
+def _times(found: Trend, by: float) -> Trend:
+    low, high = sorted((found.low * by, found.high * by))
+    return Trend(found.slope * by, low, high)
 
 
 def tail(y: Floats) -> Floats:
-    """The last third."""
-    return y[-max(6, round(LATE * len(y))) :]
+    """The last third of the last axis."""
+    return y[..., -max(6, round(LATE * y.shape[-1])) :]

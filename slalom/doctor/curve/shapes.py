@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from slalom.doctor.curve import thresholds as bound
-from slalom.doctor.curve.detectors import swinging
+from slalom.doctor.curve.detectors import evident
 from slalom.doctor.curve.facts import LATE, Facts
 from slalom.doctor.curve.record import DIVERGES, FLAT, HEALTHY, OSCILLATES, RISES, SLOW, Figure
-from slalom.doctor.curve.values import Floats
+from slalom.doctor.curve.statistics import Swing
 
 TOO_HIGH, TOO_HIGH_LATE, TOO_LOW = "lr_too_high", "lr_too_high_late", "lr_too_low"
 
@@ -73,9 +73,9 @@ def hump(f: Facts) -> tuple[str, ...]:
     return (f"it rose at first, to {f.peak:.3g} from {f.start:.3g}, and recovered; a warm-up would spare it that",)
 
 
-def oscillates(f: Facts, late: Floats) -> Shape | None:
+def oscillates(f: Facts, seen: Swing) -> Shape | None:
     """One period carries the end of the run."""
-    figures = swinging(late, f.scale)
+    figures = evident(seen, f.scale)
     return Shape(OSCILLATES, OSCILLATES, figures) if figures else None
 
 

@@ -8,6 +8,7 @@ one. Every element is computed alone, so neither the cuts nor the number of thre
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,7 +21,8 @@ from slalom.engines.kernels.storage import GOLDEN, Storage, StoredMemory
 from slalom.engines.printers.c import c_body
 from slalom.engines.printers.host import HostTape
 from slalom.engines.printers.tape import tape_lines
-from slalom.engines.printers.tree import program
+from slalom.engines.printers.tree import LanguageError, Program, program
+from slalom.engines.printers.windows import unrolled
 
 ALIGN = 16  # elements; each tensor starts a multiple of this, so that a cut lies at the start of a vector
 SYMBOLS = ("slalom_tensors", *objects.SYMBOLS)
@@ -104,20 +106,24 @@ void slalom_tensors(int64_t n, void *const *table, const int64_t *sizes, const i
 class TensorKernel:
     """The compiled step of one program for one way of storing; compiled when it is made.
 
-    `states`: the matrices' names in the order of the table; `scalars`: the states that are one number a tensor; `hypers`: the
+    `states`: the matrices' names in the order of the table, of which `places` tells those that are one entry of a window (the
+    state, and which of its entries); `scalars`: the states that are one number a tensor; `hypers`: the
     numbers that the step takes. `room`: the bytes it needs a tensor. Raises LanguageError for a rule that does not print as C,
     NoCompilerError and StoreError as `cache.library` does.
     """
 
     def __init__(self, settings: Settings, storage: Storage) -> None:
         made = program(settings)
+        self.places: Mapping[str, tuple[str, int]] = {}
+        if made.windowed:
+            made, storage = self._apart(made, storage)
         body = c_body(made)
         self.storage = storage
         self.states = state_order(body)
         self.scalars = made.scalar_states
         tape = HostTape(made, [*body.coefficients, *(made.states[name] for name in self.scalars)])
         self.hypers = [name for _, kind, name in tape.inputs if kind == "hyper"]
-        names, memory = ["p", "g", *self.states], StoredMemory(storage, tuple(settings.rule.states))
+        names, memory = ["p", "g", *self.states], StoredMemory(storage, tuple(self.places) or tuple(settings.rule.states))
         local = ["p", "g", *(f"s{k}" for k in range(len(self.states)))]
         kinds = [memory.kind(name) for name in names]
         lines = [
@@ -141,6 +147,14 @@ class TensorKernel:
         self.step = library.slalom_tensors
         self.step.argtypes = [number, *[pointer] * 9, ctypes.c_double, ctypes.c_int]
         self.step.restype = None
+
+    def _apart(self, made: Program, storage: Storage) -> tuple[Program, Storage]:
+        if storage.stochastic:
+            raise LanguageError(f"rule {made.name}: random bits are not numbered for the entries of a window")
+        apart = unrolled(made)
+        stored = dict(storage.states)
+        self.places = apart.places
+        return apart, storage._replace(states=tuple((k, stored[apart.places.get(k, (k, 0))[0]]) for k in apart.element_states))
 
     def _prepare(self, tape: HostTape, coefficients: int) -> list[str]:
         def source(kind: str, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,6 +27,8 @@ from slalom.engines.lanes.workers import map_chunks
 # a working set of its own, so that only the cost of a call counts.
 CHUNK, NATIVE_CHUNK = 32, 128
 EVALUATION_BATCH = 1024
+
+logger = logging.getLogger("slalom.lanes")  # at level INFO it is told how lanes run
 
 
 def chunk_size(lanes: int, threads: int, mechanism: str = "stacked") -> int:
@@ -99,18 +102,19 @@ class Lanes:
         for lane, module in zip(lanes, modules, strict=True):
             if Layout.of(module) != self.layout:
                 raise BadValueError(f"the factory made another architecture for seed {lane.seed}; lanes of a heat must share one")
-        x, y = (self._cast(part) for part in example)
         self._loss = loss
+        self._size, self._example = chunk, (self._cast(example[0]), self._cast(example[1]))
         size = min(chunk or chunk_size(len(lanes), self._threads), len(lanes))
         if isinstance(mechanism, Choice):
             self.choice = mechanism
         else:
-            self.choice = choose(self._template, self.layout, loss, x, y, mechanism, size)
+            self.choice = choose(self._template, self.layout, loss, *self._example, mechanism, size)
         self._kernels, slower = kernels_for(lanes, dtype)
         self.notes = [slower] if slower else []
         if self.choice.slower:
             self.notes.append(f"lanes run {self.choice.why}")
         self._chunks = self._make_chunks(modules, chunk)
+        logger.info("%s", self.explain())
 
     def _make_chunks(self, modules: Sequence[nn.Module], chunk: int | None = None) -> list[Chunk]:
         order = sorted(range(len(self.lanes)), key=self._kind)
@@ -280,10 +284,12 @@ class Lanes:
                 buffer[row].copy_(held[name])
 
     def explain(self) -> str:
-        """Which mechanism runs the lanes and why; layer by layer where it differs."""
+        """Which mechanism runs the lanes and why: what was measured, and layer by layer where it differs."""
         sizes = sorted({len(c.lanes) for c in self._chunks}, reverse=True)
         shape = f"{len(self._chunks)} chunks of up to {sizes[0]}" if len(self._chunks) > 1 else "one chunk"
-        head = f"{len(self.lanes)} lanes, {self.choice.name} ({self.choice.why}), {shape}"
+        whole = [chunk.blocks is not None for chunk in self._chunks]
+        steps = "" if not any(whole) else ", whole steps in C" if all(whole) else ", whole steps in C in some of them"
+        head = f"{len(self.lanes)} lanes, {self.choice.name} ({self.choice.why}), {shape}{steps}"
         return "\n".join([head, *(f"  {line}" for line in self.choice.layers())])
 
     def state_dict(self) -> dict[str, Any]:
@@ -300,6 +306,10 @@ class Lanes:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from `state_dict` of lanes made from the same model and the same list."""
         sizes = [len(c["alive"]) for c in state["chunks"]]
+        if self.choice.timings and state["mechanism"] != self.choice.name:  # what was measured then decides
+            size = min(self._size or chunk_size(len(self.lanes), self._threads), len(self.lanes))
+            self.choice = choose(self._template, self.layout, self._loss, *self._example, state["mechanism"], size)
+            self._chunks = self._make_chunks([self._template] * len(self.lanes), self._size)
         if state["mechanism"] != self.choice.name or sizes != [len(c.lanes) for c in self._chunks]:
             saved, own = f"{state['lanes']} lanes, {state['mechanism']}", self.explain().splitlines()[0]
             raise BadValueError(f"the state is of {saved}, in chunks of {sizes}; these are {own}")

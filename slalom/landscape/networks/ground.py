@@ -16,11 +16,13 @@ from slalom.data import Data, load
 from slalom.engines.lanes.choose import choose
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.losses import Loss, lane_loss, one_loss
+from slalom.engines.lanes.native import Native
 from slalom.race.prepare import loss_for
 
 Floats = NDArray[np.float64]
 LANES = 64  # points that one call evaluates together
 BATCH = 2048  # samples a call
+CACHED = 272  # the same where a lane's activations are to stay in the core's cache
 
 
 class Ground:
@@ -53,19 +55,29 @@ class Ground:
         found = [self._stack(part) for stack in rows for part in torch.split(stack, LANES)]
         return np.concatenate(found) if found else np.empty(0)
 
+    def plane(self, frame: Tensor, places: Tensor) -> Floats:
+        """The loss at `frame[0] + places @ frame[1:]` for `frame [3, D]`, `places [n, 2]`; a few are made at a time."""
+        frame, places = frame.to(self.row.dtype), places.to(self.row.dtype)
+        parts = torch.split(places, LANES)
+        return np.concatenate([self._stack(torch.addmm(frame[0], at, frame[1:]), (frame, at)) for at in parts])
+
     def at(self, row: Tensor) -> float:
         """The loss at one vector."""
         return float(self.losses([row.unsqueeze(0)])[0])
 
-    def _stack(self, rows: Tensor) -> Floats:
-        count, spare = len(rows), self._mechanism.spare
+    def _stack(self, rows: Tensor, plane: tuple[Tensor, Tensor] | None = None) -> Floats:
+        count, native = len(rows), self._mechanism if isinstance(self._mechanism, Native) else None
+        spare = self._mechanism.spare
         params = torch.cat([rows, rows[-1:].expand(spare, -1)]) if spare else rows.contiguous()
         held = {k: v.unsqueeze(0).expand(len(params), *v.shape) for k, v in self._beside.items()}
-        total = np.zeros(count)
+        total, size = np.zeros(count), CACHED if native else BATCH
         with torch.no_grad():
-            for x, y in zip(torch.split(self.x, BATCH), torch.split(self.y, BATCH), strict=True):
-                outputs = self._mechanism.predict(params, held, x)
-                total += len(x) * self._loss(outputs, y, False)[:count].double().numpy()
+            for x, y in zip(torch.split(self.x, size), torch.split(self.y, size), strict=True):
+                found = (
+                    native.losses(params, held, x, y, plane) if native
+                    else self._loss(self._mechanism.predict(params, held, x), y, False)[:count]
+                )  # fmt: skip
+                total += len(x) * found.double().numpy()
         made: Floats = total / len(self.x)
         return made
 

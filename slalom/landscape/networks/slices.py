@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from slalom.core.errors import BadValueError
 from slalom.data import Data, load
 from slalom.landscape.networks.directions import filter_normalised
-from slalom.landscape.networks.ground import LANES, Floats, Ground, ground_of, row_of
+from slalom.landscape.networks.ground import Floats, Ground, ground_of, row_of
 from slalom.landscape.networks.record import Interpolation, NetworkLandscape, Plane
 
 
@@ -53,17 +52,9 @@ def loss_slice(
 
 def plane_losses(ground: Ground, middle: Tensor, one: Tensor, two: Tensor, x: Floats, y: Floats) -> Floats:
     """Losses `[len(y), len(x)]` at `middle + x one + y two`, made and evaluated a few at a time."""
-    dtype = ground.row.dtype
-    middle, one, two = middle.to(dtype), one.to(dtype), two.to(dtype)
-    across = torch.from_numpy(x).to(dtype)
-
-    def rows() -> Iterator[Tensor]:
-        for v in y:
-            line = middle + float(v) * two
-            for part in torch.split(across, LANES):
-                yield line + part[:, None] * one
-
-    return ground.losses(rows()).reshape(len(y), len(x))
+    up, across = np.meshgrid(y, x, indexing="ij")
+    places = torch.from_numpy(np.stack([across.ravel(), up.ravel()], axis=1))
+    return ground.plane(torch.stack([v.to(ground.row.dtype) for v in (middle, one, two)]), places).reshape(len(y), len(x))
 
 
 def interpolation(

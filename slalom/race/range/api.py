@@ -67,10 +67,11 @@ def range_test(
 
     - `method="lanes"` (default): rates side by side, from the same weights and on the same batches. A short look at rates half
       a decade apart from `low` (1e-5) to `high` (1e2), a longer one at those around the best, the rest of `budget` (800
-      steps of each seed, over all rates) at four; a rate whose loss is not finite is infinitely bad. The pick is the least
+      steps of each seed, over all rates) at three; a rate whose loss is not finite is infinitely bad. The pick is the least
       mean loss over the last fifth of the steps (median over `seeds`), averaged over .4 of a decade on both sides. A least
-      loss at the grid's edge adds two decades there (`widen`). Where the first look hardly lowers the loss (a trained model)
-      the next goes to the rates around the first that does harm. With `lrs=` every rate given is trained for `steps`.
+      loss at the grid's edge adds two decades there (`widen`). Where the first look hardly lowers the loss (a trained model, a
+      plateau) the next goes to the rates around the highest that does no harm. With `lrs=` every rate given is trained for
+      `steps`.
     - `method="sweep"`: one run a seed whose rate grows at each of `steps` (100) from `low` to `high`, `growth="exponential"`
       or `"linear"`; the curve (median over seeds) is smoothed without lag, a seed stops when it diverges. Suggestions:
       steepest (the default one), minimum/10, valley.

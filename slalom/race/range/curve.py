@@ -55,11 +55,11 @@ def centred(values: Floats, half_width: int) -> Floats:
 
 
 def phases(lrs: Floats, losses: Floats, initial: float) -> Phases:
-    """Phases of one curve: rates ascending, smoothed losses, and the loss before training.
+    """Phases of one curve: rates ascending, smoothed losses after as many steps each, and the loss before training.
 
-    Slow ends where SHARE of the whole drop is reached for the first time on the way to the least loss; diverging starts at
-    the first rate above the least whose loss is more than SHARE of the drop above it. A boundary lies midway, in log lr,
-    between the two rates that it parts.
+    Slow ends above the last rate, on the way to the least loss, that falls by less than SHARE of the whole drop (not above the
+    first that falls by more: noise alone does that); diverging starts at the first rate above the least whose loss is more than
+    SHARE of the drop above it. A boundary lies midway, in log lr, between the two rates that it parts.
     """
     best = int(np.argmin(losses))
     drop = initial - losses[best]

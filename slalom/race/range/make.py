@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from slalom.race.range.alike import alike
 from slalom.race.range.allocation import Spent
 from slalom.race.range.chart import rate
 from slalom.race.range.curve import Phases, centred, phases
@@ -26,7 +27,7 @@ def from_search(subject: Subject, spent: Spent, *, staged: bool) -> RangeResult:
     rungs = sorted(board.looks)
     levels = np.array([np.median(board.looks[r].level(TAIL)) for r in rungs])
     lrs = np.array([board.lr(r) for r in rungs])
-    seen = phases(lrs, levels, spent.initial)
+    seen = phases(lrs, alike(board, rungs, TAIL), spent.initial)
     found = bool(np.isfinite(levels).any()) and spent.profile.falls
     suggestion, span = None, None
     if found:

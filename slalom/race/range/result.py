@@ -6,8 +6,11 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from slalom.core.errors import SlalomError
+from slalom.race import hooks
 from slalom.race.range.chart import chart, rate
 from slalom.race.range.curve import Phases
 
@@ -15,7 +18,8 @@ from slalom.race.range.curve import Phases
 @dataclass(frozen=True)
 class Point:
     """A rate of the curve: `loss` (median over seeds, infinite where a run diverged), its least and largest over seeds, after
-    `steps` steps of `seeds` seeds; `phase`: "too slow", "useful" or "diverging".
+    `steps` steps of `seeds` seeds; `phase`: "too slow", "useful" or "diverging", judged for as many steps as the longest had:
+    a rate set aside early can be useful though its loss has hardly fallen.
     """
 
     lr: float
@@ -77,6 +81,13 @@ class RangeResult:
         """Plain data that JSON holds: what is not finite is None."""
         made: dict[str, Any] = _plain(dataclasses.asdict(self))
         return made
+
+    def report(self, path: Any) -> Any:
+        """Write the page: one self-contained HTML file. With a race in one page: `slalom.report(race, range_test, path=...)`."""
+        if hooks.report is None:
+            raise SlalomError("the page is written by slalom.report; import slalom first")
+        hooks.report(self, path)
+        return Path(path)
 
     def plot(self, path: Any = None) -> Any:
         """The curve as a matplotlib figure, written to `path` where one is given; needs `pip install 'slalom[plot]'`."""

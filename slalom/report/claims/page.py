@@ -11,12 +11,20 @@ from slalom.figures.claims_picture import picture
 TEMPLATE = """<!doctype html>
 <html lang="{{ 'zh-CN' if language == 'zh' else 'en' }}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{{ title }}</title><style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #1f2937 }
+body { font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "PingFang SC", "Hiragino Sans GB",
+  "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", sans-serif;
+  max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #1f2937; background: #fff; overflow-wrap: anywhere }
 blockquote { margin: .5rem 0; padding-left: 1rem; border-left: 3px solid #d1d5db; font-size: 1.1rem }
-table { border-collapse: collapse; font-size: .9rem }
+table { border-collapse: collapse; font-size: .9rem; display: block; overflow-x: auto }
 td, th { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top }
-.holds { color: #047857 } .fails { color: #b91c1c } .depends { color: #b45309 } .undecided { color: #6b7280 }
-article { border-top: 1px solid #e5e7eb; margin-top: 2rem }
+td:first-child { overflow-wrap: normal }
+.holds { color: #047857 } .fails { color: #b91c1c } .depends { color: #92580c } .undecided { color: #5b6472 }
+article { border-top: 1px solid #e5e7eb; margin-top: 2rem; break-inside: avoid }
+svg { background: #fff; border-radius: 6px }
+@media (prefers-color-scheme: dark) {
+  html { color-scheme: dark } body { color: #e8ecf2; background: #0d1118 } a { color: #8fb0ff } article { border-color: #2a3240 }
+  .holds { color: #7fe0bd } .fails { color: #ff9d92 } .depends { color: #ffc983 } .undecided { color: #a3adbb }
+}
 svg { max-width: 100%; height: auto }
 dt { font-weight: 600 } dd { margin: 0 0 .4rem }
 </style></head><body><h1>{{ title }}</h1>

@@ -44,15 +44,19 @@ def colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
 
 
-def cells(record: Landscape, height: int) -> Cells:
-    """The drawing's content, `height` rows of twice as many columns."""
+def cells(record: Landscape, height: int, until: int | None = None, level: Any = None) -> Cells:
+    """The drawing's content, `height` rows of twice as many columns; the paths up to step `until` (None: whole).
+
+    `level`: that of another drawing of the same surface and height, which saves working it out again.
+    """
     width, s = 2 * height, record.surface
     x0, x1, y0, y1 = s.box
     bits, owner = np.zeros((height, width), dtype=int), np.full((height, width), -1)
     ids = {rule: k for k, rule in enumerate(rules_of(record))}
     letters: dict[tuple[int, int], tuple[str, int]] = {}
     for path in record.paths:
-        points = path.points[np.isfinite(path.points).all(1)]
+        points = path.points if until is None else path.points[: until + 1]
+        points = points[np.isfinite(points).all(1)]
         at = np.stack([(points[:, 0] - x0) / (x1 - x0) * 2 * width, (y1 - points[:, 1]) / (y1 - y0) * 4 * height], axis=1)
         for column, row in _line(at, 2 * width, 4 * height):
             bits[row // 4, column // 2] |= DOTS[column % 2][row % 4]
@@ -60,12 +64,14 @@ def cells(record: Landscape, height: int) -> Cells:
         place = at[-1] // (2, 4)
         if (place >= 0).all() and place[0] < width and place[1] < height:
             letters[int(place[1]), int(place[0])] = (letter(ids[path.rule]), ids[path.rule])
-    return Cells(bits, owner, _levels(record, width, height), letters)
+    return Cells(bits, owner, _levels(record, width, height) if level is None else level, letters)
 
 
-def drawn(record: Landscape, height: int, *, coloured: bool, braille: bool = True) -> list[Text]:
+def drawn(
+    record: Landscape, height: int, *, coloured: bool, braille: bool = True, until: int | None = None, level: Any = None
+) -> list[Text]:  # fmt: skip
     """The drawing, a line a row. Without colours, letters stand for paths and signs for heights (`braille` is not used)."""
-    made = cells(record, height)
+    made = cells(record, height, until, level)
     return [_coloured(made, row) if coloured and braille else _plain(made, row) for row in range(height)]
 
 

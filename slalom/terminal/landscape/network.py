@@ -10,6 +10,7 @@ from typing import Any
 from slalom.core.errors import BadValueError
 from slalom.landscape.networks import interpolation, loss_slice, network_of, sharpness, trajectory_plane
 from slalom.race.api import load
+from slalom.terminal.landscape import saving
 from slalom.terminal.output import say
 
 
@@ -18,7 +19,7 @@ def show_run(
     points: int | None = None,
 ) -> None:  # fmt: skip
     """The loss around a lane's network with its sharpness, or on the line to another lane's."""
-    _drawable(save, picture)
+    saving.ready(save, picture)
     result = load(directory)
     own = network_of(result, lane)
     more: dict[str, Any] = {} if points is None else {"points": points}
@@ -35,7 +36,7 @@ def show_run(
 
 def show_training(data: str, given: dict[str, Any], save: Path | None, picture: dict[str, Any], *, json: bool) -> None:
     """Train by several rules from one start and say where they went."""
-    _drawable(save, picture)
+    saving.ready(save, picture)
     if given.get("lr") == "tuned" or isinstance(given.get("lr"), list):
         raise BadValueError("--train takes one learning rate for all, or RULE=LR for each; find good ones with slalom race")
     lr = given.pop("lr", None)
@@ -48,16 +49,8 @@ def show_training(data: str, given: dict[str, Any], save: Path | None, picture: 
     _out(made, str(made), save, picture, json=json)
 
 
-def _drawable(save: Path | None, picture: dict[str, Any]) -> None:
-    if save is not None:
-        from slalom.figures.pictures import ready
-
-        ready(save, **picture)
-
-
 def _out(made: Any, words: str, save: Path | None, picture: dict[str, Any], *, json: bool) -> None:
-    if save is not None:
-        made.save(save, **picture)
+    saving.write(made, save, picture)
     if json:
         say(json_format.dumps(made.to_dict()))
         return

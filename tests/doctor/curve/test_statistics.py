@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
-from slalom.doctor.curve.statistics import block_means, noise, swing, trend
+from slalom.doctor.curve.statistics import block_means, noise, swing, trend, trends
 
 
 @pytest.mark.parametrize("sd", [1e-3, 0.2, 50.0])
@@ -39,6 +39,14 @@ def test_trend_interval_holds_the_true_slope_as_often_as_it_says():
     t = np.arange(100)
     held = sum(f.low <= 0.03 <= f.high for f in (trend(0.03 * t + rng.normal(0, 1, 100)) for _ in range(200)))
     assert 0.90 <= held / 200 <= 0.99
+
+
+def test_trends_of_many_rows_are_scipys_with_ties_and_without():
+    rng = np.random.default_rng(5)
+    rows = np.concatenate([rng.normal(size=(6, 90)).cumsum(1), np.repeat(rng.integers(0, 3, (4, 30)), 3, axis=1)]).astype(float)
+    for row, found in zip(rows, trends(rows, blocks=30), strict=True):
+        slope, _, low, high = stats.theilslopes(row.reshape(30, 3).mean(1), np.arange(30) * 3 + 1.0, alpha=0.95)
+        assert (found.slope, found.low, found.high) == pytest.approx((slope, low, high), rel=1e-12)
 
 
 def test_too_few_values_have_no_trend():

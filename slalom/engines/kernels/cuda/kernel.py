@@ -53,6 +53,7 @@ class CudaKernel:
         self.source = cuda_source(settings, storage)
         self.storage, self.gpu = storage, gpu
         self.states, self.scalars, self.hypers = self.source.states, self.source.scalars, self.source.hypers
+        self.places: dict[str, tuple[str, int]] = {}  # a window is stepped by the rule itself
         try:  # what the host looks at before a step
             self.looks: objects.Looks | None = objects.alone()
         except (NoCompilerError, StoreError):  # it looks more slowly

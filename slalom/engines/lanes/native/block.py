@@ -137,8 +137,9 @@ class Blocks:
         chains = self.company.chains_of(n, rows.buffers, tuple(given.x.shape[1:]))
         held = [rows.buffers[k] for k in (*chains[0].norms, *chains[0].shares)]
         pointers = np.array([b.data_ptr() for b in held] or [0], np.uint64)
-        layers = np.array([len(c.rows) for c in chains])
-        layer = np.array([c.rows.ctypes.data for c in chains], np.uint64)
+        known = {id(c): (len(c.rows), c.rows.ctypes.data) for c in {id(c): c for c in chains}.values()}
+        layers = np.array([known[id(c)][0] for c in chains])
+        layer = np.array([known[id(c)][1] for c in chains], np.uint64)
         states = np.array([s.data_ptr() for s in rows.states] or [0], np.uint64)
         strides = np.array([s.stride(0) for s in rows.states] or [0])
         coefficients = np.ascontiguousarray(rows.coefficients, np.float64)

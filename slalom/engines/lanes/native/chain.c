@@ -43,6 +43,9 @@ typedef struct {
     const Layer *layer;
     long layers;
     real *A[MOST + 1], *K[MOST], *d, *e, *y; /* activations; what each layer keeps; gradients; targets */
+    const real *frame, *at; /* where lanes are on a plane of parameters, see Call; null elsewhere */
+    real *first;
+    long row;
 } Work;
 
 /* What a layer keeps for its way back: patches, places of maxima, masks or statistics (and those that ran before the step). */
@@ -59,7 +62,9 @@ static long kept(const Layer *l, long padded) {
 
 static long workspace(const Layer *l, long batch, long padded) {
     if (l->kind == CONV) return kept(l, padded);
-    return l->kind == LINEAR ? batch * vectors(l->in) : 0;
+    if (l->kind != LINEAR) return 0;
+    long rows = batch * vectors(l->in), weights = turned(l) ? l->in * l->out : 0;
+    return rows > weights ? rows : weights;
 }
 
 static long targets(const Layer *last, long batch) { /* one number a place, or an int64 a sample */
@@ -81,7 +86,7 @@ static void lay_out(Work *w, long layers, const Layer *layer, long batch, int tr
     long padded = vectors(batch), most = layer->in * padded;
     real *free = (real *)(((uintptr_t)memory + BYTES - 1) / BYTES * BYTES);
 #define TAKE(size) (free += (size), free - (size))
-    w->layer = layer, w->layers = layers;
+    w->layer = layer, w->layers = layers, w->frame = 0;
     w->A[0] = TAKE(layer->in * padded);
     for (long i = 0; i < layers; i++) {
         const Layer *l = layer + i;
@@ -104,6 +109,14 @@ static void inputs(Work *w, const real *x, const int64_t *index) {
     for (long f = 0; f < features && batch < padded; f++) memset(w->A[0] + f * padded + batch, 0, (padded - batch) * sizeof(real));
 }
 
+/* The first layer, linear, of the lanes on a plane: run once for the frame, combined for each lane. */
+static void on_plane(Work *w, long q) {
+    const real *a = w->at + 2 * q;
+    long n = w->layer->out * w->s.padded;
+    for (long k = 0; k < 3 && q == 0; k++) linear(w->layer, &w->s, w->frame + k * w->row, w->A[0], w->first + k * n);
+    for (long i = 0; i < n; i++) w->A[1][i] = w->first[i] + a[0] * w->first[n + i] + a[1] * w->first[2 * n + i];
+}
+
 /* `buffers`: running mean and variance of each BatchNorm, [lanes, channels]; a dropout's own shares, [lanes]. */
 static void forward(Work *w, const real *P, real *const *buffers, long q) {
     const Lane *s = &w->s;
@@ -111,7 +124,12 @@ static void forward(Work *w, const real *P, real *const *buffers, long q) {
         const Layer *l = w->layer + i;
         real *X = w->A[i], *Y = w->A[i + 1];
         switch (l->kind) {
-            case LINEAR: linear(l, s, P, X, Y); break;
+            case LINEAR:
+                if (i == 0 && w->frame)
+                    on_plane(w, q);
+                else
+                    linear(l, s, P, X, Y);
+                break;
             case CONV: conv(l, s, P, X, Y, w->K[i], s->shared && i == 0); break;
             case ELEMENTWISE: apply(l->function, l->in * s->padded, X, Y, l->a, l->b); break;
             case PRELU: prelu(l, s, P, X, Y); break;
@@ -172,15 +190,18 @@ typedef struct { /* as chain.py packs it */
     const Layer *layer;
     const real *params, *x; /* x [batch, features], of each lane unless shared */
     const void *y;
-    real *grads, *losses, *outputs; /* outputs [lanes, batch, out]: then nothing is trained */
+    real *grads, *losses, *outputs; /* without grads nothing is trained: outputs [lanes, batch, out], or else losses alone */
     const int64_t *keys;
     real *const *buffers;
     real *memory; /* of `slalom_memory` numbers */
+    const real *frame, *at; /* lanes on a plane of parameters: its origin and two directions [3, row], their places [lanes, 2] */
+    real *first;            /* room for what a first LINEAR gives at these three, [3, out, padded] */
 } Call;
 
 void slalom_run(const Call *call) {
     Work w;
-    lay_out(&w, call->layers, call->layer, call->batch, call->outputs == 0, call->memory);
+    lay_out(&w, call->layers, call->layer, call->batch, call->grads != 0, call->memory);
+    w.frame = call->frame, w.at = call->at, w.first = call->first, w.row = call->row;
     long batch = call->batch, features = call->layer->in, n = call->layers, out = call->layer[n - 1].out;
     for (long q = 0; q < call->lanes; q++) {
         const real *P = call->params + q * call->row;
@@ -196,7 +217,7 @@ void slalom_run(const Call *call) {
         const void *y = call->loss == CROSS_ENTROPY ? (const void *)((const int64_t *)call->y + own)
                                                     : (const void *)((const real *)call->y + own * out);
         call->losses[q] = loss_of(&w, call->loss, y);
-        backward(&w, P, call->grads + q * call->row);
+        if (call->grads) backward(&w, P, call->grads + q * call->row);
     }
 }
 

@@ -27,6 +27,8 @@ FILES = ("gemm.c", "functions.c", "layers.c", "chain.c", "train.c")
 FLAGS = ("-O3", "-ffp-contract=fast")  # products and sums in one rounding, as BLAS does them
 NAMED = ("cross_entropy", "mse")
 CROSS_ENTROPY = NAMED.index("cross_entropy")
+WIDEST = 64  # numbers of a vector, at most
+Plane = tuple[Tensor, Tensor]
 IGNORED = -100  # torch's ignore_index
 
 
@@ -51,7 +53,7 @@ class _Call(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("lanes", "layers", "batch", "shared", "loss", "row")),
         *((name, ctypes.c_void_p) for name in (
-            "layer", "params", "x", "y", "grads", "losses", "outputs", "keys", "buffers", "memory",
+            "layer", "params", "x", "y", "grads", "losses", "outputs", "keys", "buffers", "memory", "frame", "at", "first",
         )),
     ]  # fmt: skip
 
@@ -123,6 +125,22 @@ class Native:
         outputs = params.new_empty(len(params), len(x), math.prod(made.out_shape))
         self._run(made, params, x, False, [buffers[k].contiguous() for k in made.norms], outputs=outputs)
         return outputs.reshape(len(params), len(x), *made.out_shape)
+
+    def losses(self, params: Tensor, buffers: Buffers, x: Tensor, y: Tensor, plane: Plane | None = None) -> Tensor:
+        """Evaluation mode: the loss of each lane on one shared batch, `[lanes]`; outputs do not leave the core's cache.
+
+        `plane`: `(frame [3, D], at [lanes, 2])` where `params` are `frame[0] + at @ frame[1:]`. What a first linear layer gives
+        is linear in the place too, so it is run for the frame alone and not for every lane.
+        """
+        x, params = self._inputs(x), params.contiguous()
+        made = self.chain(tuple(x.shape[1:]))
+        given = {"y": self._targets(made, y.contiguous(), len(x), False), "losses": params.new_empty(len(params))}
+        first = made.rows[0]
+        if plane is not None and KINDS[first["kind"]] == "linear":
+            given |= {name: t.to(self.dtype).contiguous() for name, t in zip(("frame", "at"), plane, strict=True)}
+            given["first"] = params.new_empty(3 * int(first["out"]) * (len(x) + WIDEST))
+        self._run(made, params, x, False, [buffers[k].contiguous() for k in made.norms], **given)
+        return given["losses"]
 
     def _inputs(self, x: Tensor) -> Tensor:
         if x.dtype != self.dtype:

@@ -27,12 +27,20 @@ static void bias_back(long out, long run, const real *dY, real *G) {
     }
 }
 
+/* Whether weights are so many that reading them by columns, a cache line for every number, costs more than to turn them first
+   (256 x 256, 128 samples: 174 us to 120). */
+static int turned(const Layer *l) { return l->in * l->out >= 1L << 14; }
+
 static void linear_back(const Layer *l, const Lane *s, const real *P, real *G, const real *X, const real *dY, real *dX) {
     long width = vectors(l->in);
     if (!l->buffer) transpose(X, l->in, s->batch, s->padded, s->scratch, width);
     product(l->out, l->in, s->batch, dY, s->padded, 1, l->buffer ? s->rows : s->scratch, width, G + l->weight, l->in, 0);
     if (l->bias >= 0) bias_back(l->out, s->padded, dY, G + l->bias);
-    if (dX) product(l->in, s->padded, l->out, P + l->weight, 1, l->in, dY, s->padded, dX, s->padded, 0);
+    if (dX && turned(l)) {
+        transpose(P + l->weight, l->out, l->in, l->in, s->scratch, l->out);
+        product(l->in, s->padded, l->out, s->scratch, l->out, 1, dY, s->padded, dX, s->padded, 0);
+    } else if (dX)
+        product(l->in, s->padded, l->out, P + l->weight, 1, l->in, dY, s->padded, dX, s->padded, 0);
 }
 
 /* ---- convolution: the patches as a matrix [channels * kernel, positions * batch] ---- */

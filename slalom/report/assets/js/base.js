@@ -2,6 +2,14 @@
 // The page's one global, and how it makes elements: attributes and text nodes only, never markup from a string.
 const slalom = { data: JSON.parse(document.getElementById("slalom-data").textContent) };
 {
+  // Columns of few different values come as those values and which of them each row has.
+  const decoded = (data) => {
+    for (const [name, column] of Object.entries(data.lanes || {}))
+      if (!Array.isArray(column)) data.lanes[name] = column.rows.map((k) => column.values[k]);
+    return data;
+  };
+  decoded(slalom.data);
+
   // How the parts of the page tell each other that something has changed.
   const listeners = {};
   let recorder = null;
@@ -41,9 +49,26 @@ const slalom = { data: JSON.parse(document.getElementById("slalom-data").textCon
     else holder[key] = value;
   };
   slalom.refresh = (fresh) => {
-    for (const [key, value] of Object.entries(fresh)) put(slalom.data, key, value);
+    for (const [key, value] of Object.entries(decoded(fresh))) put(slalom.data, key, value);
     slalom.emit("data");
   };
+
+  // What can wait until the page is first painted: one thing at a time, so that the reader's hand comes between. Before it is
+  // printed, all of it.
+  const waiting = [];
+  const next = () => {
+    waiting.shift()?.();
+    if (waiting.length) setTimeout(next);
+  };
+  slalom.later = (make) => waiting.push(make);
+  slalom.rest = () => { while (waiting.length) waiting.shift()(); };
+  slalom.begin = () => {
+    let begun = false;
+    const go = () => { if (!begun) { begun = true; next(); } };
+    requestAnimationFrame(() => setTimeout(go));
+    setTimeout(go, 150); // a tab behind others is never painted
+  };
+  addEventListener("beforeprint", slalom.rest);
 
   const fill = (node, props, children) => {
     for (const [name, value] of Object.entries(props || {})) {

@@ -241,7 +241,7 @@
     };
     const say = () => {
       const c = data.curves, stride = view.what === "train" ? c.train_stride : c.val_stride;
-      info.textContent = [slalom.count(visible.length, "curve"), stride > 1 ? `one ${view.what === "train" ? "step" : "epoch"} in ${stride} shown` : "",
+      info.textContent = [slalom.count(visible.length, "curve"), stride > 1 ? `${shared().length} of ${slalom.count(shared().at(-1), view.what === "train" ? "step" : "epoch")} shown` : "",
         visible.some((k) => lanes.status[k] === "retired") ? "× marks where a lane was retired" : "",
         outside ? `${slalom.count(outside, "curve")} leave${outside === 1 ? "s" : ""} the top.` : ""].filter(Boolean).join("; ");
       wholeButton.textContent = view.whole ? "Cut at the start's level" : "Show their whole range";

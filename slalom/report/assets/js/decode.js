@@ -1,11 +1,9 @@
 "use strict";
 // Curves out of their 12 bits a point; the format is described in slalom/report/pack.py.
 {
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-
   slalom.unpack = ({ lanes, points, codes, ranges, linear }) => {
-    const packed = bytes(codes);
-    const bounds = new DataView(bytes(ranges).buffer);
+    const packed = slalom.bytes(codes);
+    const bounds = new DataView(slalom.bytes(ranges).buffer);
     const isLinear = new Set(linear);
     const special = [NaN, 0, Infinity, -Infinity];
     const code = (i) => {
@@ -24,13 +22,10 @@
       return curve;
     });
   };
-  slalom.curveData = { train: {}, val: {}, metric: {} };
-  const decode = () => {
-    const c = slalom.data.curves, { train, val, metric } = slalom.curveData;
-    Object.assign(train, { x: c.train_steps, y: slalom.unpack(c.train_loss) });
-    Object.assign(val, { x: c.val_epochs, y: slalom.unpack(c.val_loss) });
-    Object.assign(metric, { x: c.val_epochs, y: slalom.unpack(c.val_metric) });
-  };
-  if (slalom.data.curves) decode();
-  slalom.on("data", decode);
+  // Each kind of curve is decoded when it is first asked for.
+  const kinds = { train: ["train_steps", "train_loss"], val: ["val_epochs", "val_loss"], metric: ["val_epochs", "val_metric"] };
+  let decoded = {};
+  slalom.curveData = Object.defineProperties({}, Object.fromEntries(Object.entries(kinds).map(([kind, [x, y]]) =>
+    [kind, { enumerable: true, get: () => (decoded[kind] ||= { x: slalom.data.curves[x], y: slalom.unpack(slalom.data.curves[y]) }) }])));
+  slalom.on("data", () => { decoded = {}; });
 }

@@ -33,11 +33,14 @@
       el("dl", {}, [["symptom", f.symptom], ["cause", f.cause]].filter(([, v]) => v).map(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]),
         f.evidence.length ? [el("dt", {}, "evidence"), el("dd", {}, el("ul", {}, f.evidence.map((e) => el("li", {}, e))))] : null)));
   const list = (some) => el("ul", { class: "findings" }, some.map(one));
+  const folded = (title, hint, make) => { // its curves are drawn when it is first opened
+    const node = el("details", { ontoggle: () => node.childElementCount < 3 && node.append(make()) }, el("summary", {}, title), el("p", { class: "hint" }, hint));
+    return node;
+  };
   slalom.findings = (mount) => {
     const best = findings.filter((f) => f.best), others = findings.filter((f) => !f.best);
     mount.append(best.length ? list(best) : el("p", { class: "hint" }, "Nothing is wrong with any rule at its best learning rate, as far as its curves tell."),
-      ...(others.length ? [el("details", {}, el("summary", {}, `At other learning rates (${others.length})`),
-        el("p", { class: "hint" }, "A race's outer rates are there to be too low and too high."), list(others))] : []));
+      ...(others.length ? [folded(`At other learning rates (${others.length})`, "A race's outer rates are there to be too low and too high.", () => list(others))] : []));
   };
 
   // The findings of a rule's best learning rate, for the leaderboard.

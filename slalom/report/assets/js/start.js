@@ -28,24 +28,28 @@
   fill("verdict", data.verdict !== undefined && ((mount) => mount.append(data.verdict)));
   fill("comparison", slalom.comparison);
   fill("leaderboard", slalom.leaderboard);
-  fill("legend", slalom.legend);
-  part("curves", slalom.curves);
-  fill("lr-legend", slalom.legend);
-  part("lr", slalom.lrChart);
-  fill("heat", slalom.heatMaps);
-  part("range", data.range_test && slalom.rangeTest);
-  part("schedule", data.schedule && slalom.schedule);
-  fill("findings", slalom.findings);
-  fill("details", slalom.details);
   part("downloads", slalom.downloads);
+  const { later } = slalom;
+  later(() => part("curves", slalom.curves));
+  later(() => fill("legend", slalom.legend));
+  later(() => part("lr", slalom.lrChart));
+  later(() => fill("lr-legend", slalom.legend));
+  later(() => fill("findings", slalom.findings));
+  later(() => fill("heat", slalom.heatMaps));
+  later(() => part("range", data.range_test && slalom.rangeTest));
+  later(() => part("schedule", data.schedule && slalom.schedule));
+  later(() => fill("details", slalom.details));
   // What lies in another tab is made when it is first seen.
-  const later = (tab, id, fill) => {
+  const seen = (tab, id, fill) => {
     let made = false;
     const make = () => { if (!made) { made = true; part(id, fill); } };
     slalom.on(`tab-${tab}`, make);
     if (at(`tab-${tab}`) && !at(`tab-${tab}`).hidden) make();
   };
-  later("playground", "playground", slalom.playground);
-  later("activations", "activations", slalom.activations);
-  document.documentElement.dataset.ready = "yes";
+  seen("landscape", "landscapes", slalom.landscapes);
+  seen("search", "history", slalom.search);
+  seen("playground", "playground", slalom.playground);
+  seen("activations", "activations", slalom.activations);
+  later(() => { performance.mark("slalom-ready"); document.documentElement.dataset.ready = "yes"; });
+  slalom.begin();
 }

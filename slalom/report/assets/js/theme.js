@@ -9,11 +9,16 @@
   let chosen = stored(), printing = false;
   slalom.dark = () => !printing && (chosen ? chosen === "dark" : system.matches);
   slalom.printing = () => printing;
-  slalom.css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  let known = new Map(); // asking the browser costs a look at all styles
+  slalom.css = (name) => {
+    if (!known.has(name)) known.set(name, getComputedStyle(root).getPropertyValue(name).trim());
+    return known.get(name);
+  };
 
   const button = document.getElementById("theme");
   const apply = () => {
     root.dataset.theme = slalom.dark() ? "dark" : "light";
+    known = new Map();
     button.textContent = slalom.dark() ? "Light" : "Dark";
     button.setAttribute("aria-label", `Switch to ${slalom.dark() ? "light" : "dark"} colours`);
     slalom.emit("theme");

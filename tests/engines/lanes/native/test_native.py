@@ -22,6 +22,7 @@ FLAT = {
     "linear": lambda: nn.Sequential(nn.Linear(7, 5), nn.Linear(5, 3, bias=False), nn.Linear(3, 4)),
     "one layer": lambda: nn.Linear(7, 4),
     "wide": lambda: nn.Sequential(nn.Linear(7, 45), nn.ReLU(), nn.Linear(45, 37), nn.ReLU(), nn.Linear(37, 4)),
+    "weights turned": lambda: nn.Sequential(nn.Linear(7, 150), nn.Tanh(), nn.Linear(150, 131), nn.Linear(131, 4)),
     "norm": lambda: nn.Sequential(nn.Linear(7, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 4)),
     "bare norm": lambda: nn.Sequential(nn.BatchNorm1d(7, affine=False, momentum=0.3), nn.Linear(7, 4)),
     "layer norm": lambda: nn.Sequential(

@@ -17,6 +17,27 @@
     };
   };
 
+  // Colours of a band of rates, from the lowest to the highest.
+  const STRETCH = [[32, 88, 229], [150, 60, 190], [214, 70, 90], [214, 130, 20]], PALE = [[130, 170, 255], [200, 140, 255], [255, 120, 140], [255, 200, 110]];
+  slalom.stretch = (k, of) => {
+    const stops = slalom.dark() ? PALE : STRETCH, at = (k / Math.max(1, of - 1)) * (stops.length - 1), i = Math.min(stops.length - 2, Math.floor(at));
+    return `rgb(${stops[i].map((v, c) => Math.round(v + (stops[i + 1][c] - v) * (at - i))).join()})`;
+  };
+  slalom.disc = (ctx, x, y, r, colour) => {
+    ctx.beginPath();
+    ctx.arc(x, y, r, 0, 7);
+    ctx.fillStyle = colour;
+    ctx.fill();
+    ctx.lineWidth = 1.2;
+    ctx.strokeStyle = slalom.css("--card");
+    ctx.stroke();
+  };
+  slalom.blob = (colour) => {
+    const node = slalom.svg("svg", { class: "swatch", width: 14, height: 14, viewBox: "0 0 14 14", "aria-hidden": "true" }, slalom.svg("circle", { cx: 7, cy: 7, r: 5 }));
+    node.firstChild.style.fill = colour;
+    return node;
+  };
+
   // {box: [x0, x1, y0, y1], log: heights span decades, n: points a side, height(x, y), or z: n * n of them, row by y}
   slalom.field = ({ box, log, n, height, z }) => {
     const [x0, x1, y0, y1] = box;
@@ -28,12 +49,12 @@
     const top = shape(most) || 1;
     const level = (v) => (Number.isFinite(v) ? Math.max(0, Math.min(1, shape(v) / top)) : 1);
     const levels = Float32Array.from(values, level);
-    const at = (x, y) => { // between the points of the grid
+    const between = (table) => (x, y) => { // the points of the grid
       const a = Math.max(0, Math.min(1, (x - x0) / (x1 - x0))) * (n - 1), b = Math.max(0, Math.min(1, (y - y0) / (y1 - y0))) * (n - 1);
       const i = Math.min(n - 2, Math.floor(a)), j = Math.min(n - 2, Math.floor(b)), u = a - i, v = b - j, k = j * n + i;
-      return (1 - v) * ((1 - u) * levels[k] + u * levels[k + 1]) + v * ((1 - u) * levels[k + n] + u * levels[k + n + 1]);
+      return (1 - v) * ((1 - u) * table[k] + u * table[k + 1]) + v * ((1 - u) * table[k + n] + u * table[k + n + 1]);
     };
-    return { box, n, level, levels, at, least, most };
+    return { box, n, level, levels, at: between(levels), value: between(values), least, most };
   };
 
   // Marching squares: pieces of lines as x, y, x, y in units of the box.

@@ -8,7 +8,8 @@
   const TILT = 0.62;
 
   // scene: {field, start: [x, y], minima, saddles, steps, paths: [{name, colour(), dash, x, y, words(step)}]}
-  // options: {pick(x, y): called for a click on the flat picture, told(step), hover(index or null)}
+  // `names`: which step each is, where not all were kept.
+  // options: {pick(x, y): called for a click on the flat picture, told(step), hover(index or null), here(x, y): words for a place}
   slalom.player = (mount, options) => {
     const view = { deep: false, turn: -0.65, tilt: TILT };
     let scene = null, lines = [], now = 0, speed = 1, playing = 0, lit = null, width = 0, height = 0;
@@ -68,7 +69,7 @@
       const ctx = canvas(top), at = camera();
       const cross = (d) => (px, py) => { ctx.moveTo(px - d, py); ctx.lineTo(px + d, py); ctx.moveTo(px, py - d); ctx.lineTo(px, py + d); };
       for (const m of scene.minima) mark(ctx, at, m, cross(6));
-      mark(ctx, at, scene.start, (px, py) => ctx.arc(px, py, 5, 0, 7));
+      if (scene.start) mark(ctx, at, scene.start, (px, py) => ctx.arc(px, py, 5, 0, 7));
       const order = [...scene.paths.keys()].sort((a, b) => (a === lit) - (b === lit));
       for (const k of order) {
         const path = scene.paths[k], strong = lit === null || lit === k;
@@ -100,7 +101,8 @@
     const go = (step) => {
       now = Math.max(0, Math.min(scene.steps, step));
       scrub.value = String(whole());
-      said.textContent = `step ${whole()} of ${scene.steps}`;
+      const name = (i) => (scene.names ? scene.names[i] : i); // of a path of which not all steps are kept
+      said.textContent = `step ${name(whole())} of ${name(scene.steps)}`;
       frame();
       options.told(whole());
     };
@@ -163,7 +165,9 @@
       }
       const found = nearest(...local(event));
       light(found ? found[0] : null);
+      const at = camera(), [px, py] = local(event);
       if (found) tip.show(null, scene.paths[found[0]].words(found[1]), found[2], found[3]);
+      else if (options.here && at.back) tip.show(null, options.here(...at.back(px, py)), px, py);
       else tip.hide();
     });
     stage.addEventListener("pointerup", (event) => {
@@ -196,6 +200,7 @@
         const other = !scene || scene.field !== next.field;
         scene = next;
         scrub.max = String(scene.steps);
+        for (const node of [play, scrub.parentElement, speeds]) node.hidden = !scene.steps; // nothing moves
         if (other) lines = slalom.contours(scene.field);
         fit();
         if (other) paint();

@@ -4,7 +4,6 @@
   const { el, number } = slalom;
   const RADFORD = ["sgd", "momentum", "nag", "adagrad", "adadelta", "rmsprop", "adam"]; // as in the animations of 2014
   const BAND = [-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1]; // decades around the middle
-  const STRETCH = [[32, 88, 229], [150, 60, 190], [214, 70, 90], [214, 130, 20]], PALE = [[130, 170, 255], [200, 140, 255], [255, 120, 140], [255, 200, 110]];
   const BOUND = { one: [-5, 2], own: [-1.5, 1.5], band: [-1.5, 1.5] }; // of the slider, in decades
 
   slalom.playground = (mount) => {
@@ -21,16 +20,13 @@
       if (state.momentum !== null && rule.momentum) set[rule.momentum] = state.momentum;
       return set;
     };
-    const between = (k) => {
-      const stops = slalom.dark() ? PALE : STRETCH, at = (k / (BAND.length - 1)) * (stops.length - 1), i = Math.min(stops.length - 2, Math.floor(at));
-      return `rgb(${stops[i].map((v, c) => Math.round(v + (stops[i + 1][c] - v) * (at - i))).join()})`;
-    };
+    const between = (k) => slalom.stretch(k, BAND.length);
     // The walkers of the picture: {key, rule, lr, colour, dash, head}
     const walkers = () => {
       const scale = 10 ** state.decades[state.mode];
       if (state.mode === "band")
         return BAND.map((decades, k) => ({ key: k, rule: state.banded, lr: own(state.banded) * scale * 10 ** decades, colour: () => between(k), dash: [],
-          head: (ctx, x, y, r) => { ctx.beginPath(); ctx.arc(x, y, r, 0, 7); ctx.fillStyle = between(k); ctx.fill(); ctx.lineWidth = 1.2; ctx.strokeStyle = slalom.css("--card"); ctx.stroke(); } }));
+          head: (ctx, x, y, r) => slalom.disc(ctx, x, y, r, between(k)) }));
       return rules.filter((r) => state.shown.has(r.name)).map((r) => ({ key: r.name, rule: r.name, lr: state.mode === "own" ? own(r.name) * scale : scale,
         colour: () => slalom.colour(r.colour), dash: slalom.dash(r.colour), head: (ctx, x, y, size) => slalom.marker(ctx, r.colour, x, y, size) }));
     };
@@ -63,8 +59,7 @@
         return node;
       };
       if (state.mode === "band") {
-        const dot = (p) => { const s = slalom.svg("svg", { class: "swatch", width: 14, height: 14, viewBox: "0 0 14 14", "aria-hidden": "true" }, slalom.svg("circle", { cx: 7, cy: 7, r: 5 })); s.firstChild.style.fill = p.colour(); return s; };
-        body.replaceChildren(...scene.paths.map((p) => line(p, byName.get(state.banded).label, dot(p), null)));
+        body.replaceChildren(...scene.paths.map((p) => line(p, byName.get(state.banded).label, slalom.blob(p.colour()), null)));
       } else body.replaceChildren(...rules.map((r) => {
         const box = el("input", { type: "checkbox", "data-rule": r.name, onchange: () => { if (box.checked) state.shown.add(r.name); else state.shown.delete(r.name); update(); mount.querySelector(`[data-rule="${r.name}"]`)?.focus(); } });
         box.checked = state.shown.has(r.name);

@@ -10,7 +10,7 @@
     const c = cosine(degrees), s = cosine(degrees - 90);
     return [mx + c * (x - mx) - s * (y - my), my + s * (x - mx) + c * (y - my)];
   };
-  const numbers = (text) => new Float64Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+  const numbers = (text) => new Float64Array(slalom.bytes(text).buffer);
 
   // A surface of the catalogue, turned by so many degrees around the middle of its box.
   slalom.surface = (info, angle = 0) => {

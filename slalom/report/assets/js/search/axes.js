@@ -32,16 +32,16 @@
     return { at, share: (v) => (f(v) - low) / span, ticks: [0, 0.25, 0.5, 0.75, 1].map((s) => [from + s * (to - from), places(back(s))]) };
   };
 
-  slalom.frame = (width, height, label) => slalom.svg("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", "aria-label": label });
+  slalom.frame = (width, height, label) => slalom.svg("svg", { class: "drawn", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label });
   slalom.text = (x, y, words, anchor = "middle", extra = {}) =>
-    slalom.svg("text", { x, y, "text-anchor": anchor, "font-size": 11, fill: "var(--muted)", ...extra }, words);
+    slalom.svg("text", { x, y, "text-anchor": anchor, "font-size": 12, fill: "var(--muted)", ...extra }, words);
   slalom.line = (x1, y1, x2, y2, stroke = "var(--grid)") => slalom.svg("line", { x1, y1, x2, y2, stroke });
   slalom.said = (point) => {
-    const parts = slalom.data.axes.map((a, i) => (point.values[i] === null ? null : `${a.name} ${places(point.values[i])}`)).filter(Boolean);
-    return `trial ${point.number}, ${point.state} after ${point.epoch} epochs: loss ${places(point.loss)}, ${slalom.data.metric} ${places(point.metric)}\n${parts.join(", ")}`;
+    const parts = slalom.data.search.axes.map((a, i) => (point.values[i] === null ? null : `${a.name} ${places(point.values[i])}`)).filter(Boolean);
+    return `trial ${point.number}, ${point.state} after ${point.epoch} epochs: loss ${places(point.loss)}, ${slalom.data.search.metric} ${places(point.metric)}\n${parts.join(", ")}`;
   };
   slalom.dot = (x, y, point, radius = 3.2) => {
-    const best = point.number === slalom.data.best;
+    const best = point.number === slalom.data.search.best;
     const fill = best ? "var(--good)" : point.state === "finished" ? "var(--accent)" : "var(--faint)";
     const mark = slalom.svg("circle", { cx: x, cy: y, r: best ? 6 : radius, fill, "fill-opacity": best ? 1 : 0.7, "data-trial": point.number });
     mark.append(slalom.svg("title", {}, slalom.said(point)));

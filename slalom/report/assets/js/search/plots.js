@@ -1,15 +1,15 @@
 "use strict";
 // The pictures of a search: history, importance, parallel coordinates, slices, contour.
 {
-  const { data } = slalom;
+  const data = slalom.data.search;
   const good = data.points.filter((p) => p.loss !== null && p.state !== "diverged");
   const losses = good.map((p) => p.loss);
   const sorted = [...losses].sort((a, b) => a - b);
   const cap = sorted[Math.max(0, Math.ceil(sorted.length * 0.95) - 1)]; // a few that exploded would flatten the rest
   const seen = (v) => Math.min(v, cap);
 
-  slalom.history = () => {
-    const W = 640, H = 300, L = 52, B = H - 30, svg = slalom.frame(W, H, "loss of each trial in the order they were asked for");
+  slalom.history = (W) => {
+    const H = 300, L = 52, B = H - 30, svg = slalom.frame(W, H, "loss of each trial in the order they were asked for");
     const scale = slalom.lossScale(losses.map(seen), B, 14), last = Math.max(1, ...data.points.map((p) => p.number));
     const x = (n) => L + (n / last) * (W - L - 12);
     for (const [y, words] of scale.ticks) svg.append(slalom.line(L, y, W - 8, y), slalom.text(L - 6, y + 4, words, "end"));
@@ -25,9 +25,9 @@
     return svg;
   };
 
-  slalom.importances = () => {
+  slalom.importances = (W) => {
     const rows = data.axes.filter((a) => a.importance !== null).sort((a, b) => b.importance - a.importance);
-    const W = 460, L = 140, R = W - 50, svg = slalom.frame(W, Math.max(rows.length, 1) * 24 + 8, "importance of each hyper");
+    const L = 16 + 7 * Math.max(8, ...rows.map((a) => a.name.length)), R = W - 50, svg = slalom.frame(W, Math.max(rows.length, 1) * 24 + 8, "importance of each hyper");
     const most = Math.max(0.01, ...rows.map((a) => a.importance + (a.spread || 0)));
     rows.forEach((a, i) => {
       const y = 6 + i * 24, w = (v) => (Math.max(v, 0) / most) * (R - L);
@@ -41,8 +41,8 @@
     return svg;
   };
 
-  slalom.parallel = () => {
-    const W = 1180, H = 330, T = 14, B = H - 42, svg = slalom.frame(W, H, "a line a trial over all hypers");
+  slalom.parallel = (room) => {
+    const W = Math.max(room, 70 * (data.axes.length + 1)), H = 330, T = 14, B = H - 42, svg = slalom.frame(W, H, "a line a trial over all hypers");
     const axes = [...data.axes.keys(), -1], gap = (W - 120) / Math.max(axes.length - 1, 1);
     const scale = slalom.lossScale(losses.map(seen), B, T), x = (i) => 60 + i * gap;
     const y = (p, i) => (axes[i] < 0 ? scale.at(seen(p.loss)) : p.places[axes[i]] === null ? null : B - p.places[axes[i]] * (B - T));
@@ -65,8 +65,8 @@
     return svg;
   };
 
-  slalom.slice = (k) => {
-    const W = 640, H = 290, L = 52, B = H - 40, axis = data.axes[k], svg = slalom.frame(W, H, `loss against ${axis.name}`);
+  slalom.slice = (W, k) => {
+    const H = 290, L = 52, B = H - 40, axis = data.axes[k], svg = slalom.frame(W, H, `loss against ${axis.name}`);
     const scale = slalom.lossScale(losses.map(seen), B, 12);
     for (const [y, words] of scale.ticks) svg.append(slalom.line(L, y, W - 8, y), slalom.text(L - 6, y + 4, words, "end"));
     for (const [u, words] of slalom.axisTicks(axis)) svg.append(slalom.text(L + 10 + u * (W - L - 30), H - 24, words));
@@ -75,11 +75,11 @@
     return svg;
   };
 
-  slalom.contour = () => {
-    const c = data.contour, W = 460, H = 400, L = 58, B = H - 42, T = 8, R = W - 10, n = c.loss.length, svg = slalom.frame(W, H, "expected loss over two hypers");
+  slalom.contour = (W) => {
+    const c = data.contour, H = Math.round(Math.min(400, 0.9 * W)), L = 58, B = H - 42, T = 8, R = W - 10, n = c.loss.length, svg = slalom.frame(W, H, "expected loss over two hypers");
     const scale = slalom.lossScale(c.loss.flat(), 0, 1), w = (R - L) / n, h = (B - T) / n;
     c.loss.forEach((row, j) => row.forEach((v, i) => {
-      const cell = { x: L + i * w, y: B - (j + 1) * h, width: w + 0.4, height: h + 0.4, fill: "var(--accent)", "fill-opacity": 0.06 + 0.84 * (1 - scale.share(v)) };
+      const cell = { x: L + i * w, y: B - (j + 1) * h, width: w, height: h, "shape-rendering": "crispEdges", fill: "var(--accent)", "fill-opacity": 0.06 + 0.84 * (1 - scale.share(v)) };
       svg.append(slalom.svg("rect", cell));
     }));
     const [a, b] = [data.axes[c.first], data.axes[c.second]];
