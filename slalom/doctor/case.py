@@ -20,6 +20,7 @@ from slalom.doctor.probes.loss import LossFacts, loss_facts
 from slalom.doctor.probes.signals import NOTHING, Signals, affine, signals
 from slalom.doctor.probes.weights import Start, reset, starts
 from slalom.doctor.run import Run, Skill, constant_loss, train
+from slalom.doctor.run.branch import BRANCH_LOOKS, PLAIN, Outlook
 from slalom.doctor.run.skill import outputs_of, sample
 from slalom.doctor.setup import Pair, Setup
 
@@ -189,8 +190,11 @@ class Case:
     def affordable(self, runs: float = 1.0) -> bool:
         return self.spent + runs <= self.budget
 
-    def tried(self, name: str, make: Callable[[Setup], Change | None]) -> Trial | None:
-        """The trial of a change, run when first asked for; None where it does not apply, cannot be paid, or cannot run."""
+    def tried(self, name: str, make: Callable[[Setup], Change | None], whole: bool = False) -> Trial | None:
+        """The trial of a change, run when first asked for; None where it does not apply, cannot be paid, or cannot run.
+
+        It ends as soon as its outcome is plain (`Outlook`), unless the `whole` of it is asked for.
+        """
         if name in self.trials:
             return self.trials[name]
         if not self.affordable():
@@ -199,20 +203,21 @@ class Case:
             change = make(self.setup)
             if change is None:
                 return None
-            steps = self.setup.steps
-            run = train(change.setup, loss_fn=self.setup.loss_fn, steps=None if change.setup.steps != steps else steps)
+            outlook = None if whole else Outlook(change.setup.steps, self.reached, *self.skills)
+            run = train(change.setup, loss_fn=self.setup.loss_fn, looks=BRANCH_LOOKS, enough=outlook)
         except STRANGE:
             return None  # a change that this model does not take says nothing of the set-up
-        self.spent += change.setup.steps / self.setup.steps if change.setup.batch_size == self.setup.batch_size else 1.0
+        rows = change.setup.steps / self.setup.steps if change.setup.batch_size == self.setup.batch_size else 1.0
+        self.spent += rows * len(run.losses) / max(1, change.setup.steps)
         made = Trial(name, change, run, *self.skill(run))
         self.trials[name] = made
         return made
 
     def fixed(self, label: str, most: int = 1) -> list[Trial]:
-        """Trials of the first `most` fixes of a label that apply."""
+        """Trials of the first `most` fixes of a label that apply, until one explains all that is lacking."""
         found: list[Trial] = []
         for fix in candidates(label):
-            if len(found) >= most:
+            if len(found) >= most or any(t.train >= PLAIN for t in found):
                 break
             trial = self.trial(fix)
             if trial is not None:

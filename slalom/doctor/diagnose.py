@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from slalom.doctor.case import Case
 from slalom.doctor.experiments import Suspect, tested
-from slalom.doctor.experiments.suspects import Tested
+from slalom.doctor.experiments.suspects import ENOUGH, Tested
 from slalom.doctor.finding import Finding, finding
 from slalom.doctor.findings import (
     capacity,
@@ -26,14 +27,13 @@ from slalom.doctor.run import ForwardError
 SHORT = 0.88  # skill from which no change can win what a finding needs
 BESIDE = 0.8  # of the best rank: causes that win nearly as much are named beside it
 MOST = 3  # findings that experiments may name
-STRUCTURE = (
+Rule = Callable[[Case], list[Suspect]]
+STRUCTURE: tuple[Rule, ...] = (
     scale.inputs, scale.targets, start.suspects, capacity.bent, capacity.tiny, regularised.look, rate.decayed, rate.momentum,
-    rate.small_batch, rate.large_batch, start.died,
+    rate.small_batch, rate.large_batch,
 )  # fmt: skip
-RATES = (rate.lower, rate.higher)
 # A wider model draws new weights, and so mends these too.
 FRESH = ("dead_relu", "bad_init", "vanishing_gradient", "exploding_gradient")
-ENOUGH = 0.85  # skill that a branch reached: it explains the symptom, and nothing weaker need be tried
 
 
 def diagnose(case: Case) -> list[Finding]:
@@ -47,17 +47,19 @@ def diagnose(case: Case) -> list[Finding]:
     certain += not_training.after(case)
     if any(f.label in ("loss_output_mismatch", "params_not_training") for f in certain):
         return certain
-    found = list(certain)
     moved = shift.look(case)
-    found += moved
-    if _short(case):
-        found += _experiments(case, certain)
     rare = imbalance.look(case)
-    found = rare + found
-    apart = [] if found or not generalisation.wrong_labels(case) else generalisation.told_apart(case)
-    found += apart
+    cleaner = [] if moved or rare or not generalisation.cleaner(case) else generalisation.told_apart(case)
+    found = [*rare, *certain, *moved, *cleaner]
+    if _short(case) and not rare and not cleaner:
+        found += _experiments(case, certain)
+    apart = cleaner
+    if not found and not generalisation.cleaner(case) and generalisation.wrong_labels(case):
+        apart = generalisation.told_apart(case)
+        found += apart
     if not apart and not moved:
-        found += generalisation.overfitted(case)
+        found += rate.overshot(case) if (learnt := generalisation.overfitted(case)) else []
+        found += learnt
     if not found:
         found += late.look(case)
     return _ranked(found)
@@ -88,14 +90,20 @@ def _short(case: Case) -> bool:
 
 def _experiments(case: Case, certain: list[Finding]) -> list[Finding]:
     known = {f.label for f in certain}
-    structure = [s for rule in STRUCTURE for s in rule(case) if s.label not in known]
-    found = tested(case, structure)
-    if not any(t.gain.trial.train >= ENOUGH and t.suspect.weight >= 1 for t in found):
-        found += tested(case, [s for rule in RATES for s in rule(case)])
-        if not any(t.gain.trial.train >= ENOUGH or t.suspect.label in FRESH for t in found):
-            found += tested(case, capacity.small(case))
+    found = _asked(case, [], STRUCTURE, known)
+    for rule in (rate.higher, rate.lower) if rate.crawls(case) else (rate.lower, rate.higher):
+        found = _asked(case, found, (rule,), known)
+    if not any(t.suspect.label in FRESH for t in found):
+        found = _asked(case, found, (start.died, capacity.small), known)
     found.sort(key=lambda t: -t.rank)
     return _told(found)
+
+
+def _asked(case: Case, found: list[Tested], rules: tuple[Rule, ...], known: set[str]) -> list[Tested]:
+    """What was found already, and what these rules' suspects win; none is asked once a cause explains all that is lacking."""
+    if any(t.decides or t.gain.trial.train >= ENOUGH for t in found):
+        return found
+    return found + tested(case, [s for rule in rules for s in rule(case) if s.label not in known])
 
 
 def _told(found: list[Tested]) -> list[Finding]:

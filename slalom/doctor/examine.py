@@ -99,7 +99,9 @@ def _found(case: Case) -> list[Finding]:
 
 def _written(case: Case, found: list[Finding], seconds: float) -> Examination:
     run = case.__dict__.get("run")
-    plain = max(run.seconds, 1e-9) if run is not None and run.seconds else math.nan
+    # A run that broke is counted as one that went on to its end, as a loop that nobody watches does.
+    whole = 1.0 if run is None or run.broke is None else case.setup.steps / max(1, len(run.losses))
+    plain = max(run.seconds * whole, 1e-9) if run is not None and run.seconds else math.nan
     own = (seconds - run.seconds) / plain if run is not None and run.seconds else 0.0
     skill = case.reached if run is not None and run.losses and "skills" in case.__dict__ else (math.nan, math.nan)
     curves = Curves((), (), (), ()) if run is None else Curves(

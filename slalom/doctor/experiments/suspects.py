@@ -10,6 +10,8 @@ from slalom.doctor.case import Case, Trial
 from slalom.doctor.curve import Figure
 from slalom.doctor.experiments.gain import NEED, Gain, gain
 
+ENOUGH = 0.85  # skill that a branch reached: it explains the symptom, and nothing weaker need be tried
+MOST = 0.5  # skill won, and share of the loss left, by which a branch has done so too
 Trials = Callable[[Case], list[Trial]]
 
 
@@ -42,11 +44,32 @@ class Tested:
     def rank(self) -> float:
         return self.suspect.weight * self.gain.total
 
+    @property
+    def decides(self) -> bool:
+        """Whether no other cause need be asked: a cause that goes before rates, whose branch leaves little or wins most."""
+        if self.suspect.weight < 1:
+            return False
+        return self.gain.trial.train >= ENOUGH or (self.gain.total >= MOST and self.gain.left <= MOST)
+
+
+def _beyond(case: Case, suspect: Suspect) -> bool:
+    """Whether the run is so good already that no trial, however good, could convict."""
+    if case.run.broke is not None or suspect.by_val:
+        return False
+    return case.reached[0] > min(suspect.most, 1 - suspect.need)
+
 
 def tested(case: Case, suspects: Sequence[Suspect]) -> list[Tested]:
-    """Each suspect's best trial, those that win most first; suspects without a trial that helps are left out."""
-    found = []
-    for suspect in suspects:
+    """Each suspect's best trial, those that win most first; suspects without a trial that helps are left out.
+
+    The weightiest are tried first, and no lighter ones after one that explains all that is lacking.
+    """
+    found: list[Tested] = []
+    for suspect in sorted(suspects, key=lambda s: -s.weight):
+        if any(suspect.weight < t.suspect.weight and t.decides for t in found):
+            break
+        if _beyond(case, suspect):
+            continue
         gains = [gain(case, trial) for trial in suspect.trials(case)]
         gains = [
             g for g in gains if case.run.broke is not None or case.reached[0] <= suspect.most * g.trial.train or suspect.by_val

@@ -16,6 +16,7 @@ RISE, MILD_RISE, GAP = 0.15, 0.04, 0.3  # skill lost since the best look; the sa
 NOISES = 3.0
 APART, ERRORS = 0.2, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
 SENSE = 0.3  # accuracy (or R2) on validation rows from which they can be called cleaner; below it neither part is read
+CLEANER = 0.1  # accuracy or skill by which validation rows are read better
 BEHIND = 0.15  # skill that validation rows lack, from which it is asked why
 LEARNT = 0.1
 APART_NUMBERS = 0.4  # for targets that are numbers, whose score swings more
@@ -102,12 +103,18 @@ def _share(held: Held) -> float:
     return float(max(0.0, min(1.0, 1 - held.train / held.val))) if held.val > 0 else math.nan
 
 
+def cleaner(case: Case) -> bool:
+    """Whether validation rows are read better than training rows, which seldom comes of anything but their labels."""
+    train, val = case.reached
+    end = case.run.end
+    better = not math.isnan(end.train_right) and end.val_right - end.train_right > CLEANER
+    return better or (not math.isnan(val) and val - train > CLEANER)
+
+
 def wrong_labels(case: Case) -> bool:
     """Whether asking is worth a run: neither part is read well, or validation rows better than training rows."""
     train, val = case.reached
-    end = case.run.end
-    better = not math.isnan(end.train_right) and end.val_right - end.train_right > 0.1
-    return better or (not math.isnan(val) and (val - train > 0.1 or train - val > BEHIND or train < 0.6))
+    return cleaner(case) or (not math.isnan(val) and (train - val > BEHIND or train < 0.6))
 
 
-__all__ = ["overfitted", "told_apart", "wrong_labels"]
+__all__ = ["cleaner", "overfitted", "told_apart", "wrong_labels"]

@@ -10,6 +10,7 @@ from torch import Tensor
 from slalom.doctor.case import Case
 from slalom.doctor.curve import Figure
 from slalom.doctor.finding import Finding, finding
+from slalom.doctor.fixes import candidates
 from slalom.doctor.run.skill import outputs_of
 from slalom.doctor.setup import Pair
 
@@ -29,7 +30,10 @@ def look(case: Case) -> list[Finding]:
         return []
     figures = [Figure("ratio", ratio, RATIO, "rows of the largest class over those of the smallest"),
                Figure("recall", -mine, -MISSED, "(minus the) share of rows of rare classes that are told")]  # fmt: skip
-    for trial in case.fixed("class_imbalance", 3):
+    for fix in candidates("class_imbalance")[:3]:
+        trial = case.tried(fix.name, fix.apply, whole=True)
+        if trial is None:
+            continue
         other = recall(case, trial.run.model)
         if other - mine >= WON:
             words = f"the same, won by a branch with {trial.change.words}"

@@ -18,7 +18,7 @@ LEFT, LEFT_VAL = 0.75, 0.9  # shares of the loss that are left by it
 WON, WON_VAL = 0.02, 0.01  # skill won by it
 FALLING = 0.75  # the level of the last fifth over that before: lower, and the run is still falling by itself
 DONE = 0.995  # skill from which there is nothing to win
-GOOD, LEFT_GOOD = 0.94, 0.6  # skill from which a late rate is harm only where so much of both losses goes
+GOOD, LEFT_GOOD, WON_GOOD = 0.94, 0.6, 0.012  # skill from which a late rate is harm only where so much of both losses goes
 MUCH, LEFT_MUCH = 0.04, 0.82  # skill won that is worth telling where noise keeps most of the loss
 STILL_HIGH = 0.3  # of the peak rate, at the end
 
@@ -43,7 +43,7 @@ def look(case: Case) -> list[Finding]:
     seen = run.train()
     if len(seen) < 12 or flat(seen) < FALLING:
         return []
-    trial = case.tried("rate dropped late", dropped)
+    trial = case.tried("rate dropped late", dropped, whole=True)
     if trial is None:
         return []
     return _judged(case, trial)
@@ -64,7 +64,7 @@ def _judged(case: Case, trial: Trial) -> list[Finding]:
         Figure("left", -left, -LEFT, f"(minus the) training loss of a branch with {trial.change.words}, over the run's own")
     ]
     good = case.reached[0] >= GOOD
-    ok = left <= LEFT_GOOD if good else (left <= LEFT and won >= WON) or (left <= LEFT_MUCH and won >= MUCH)
+    ok = (left <= LEFT_GOOD and won >= WON_GOOD) if good else (left <= LEFT and won >= WON) or (left <= LEFT_MUCH and won >= MUCH)
     if not math.isnan(trial.val):
         left_val = other[1] / mine[1] if mine[1] > 0 else 1.0
         figures.append(Figure("left_val", -left_val, -LEFT_VAL, "(minus the) validation loss of it, over the run's own"))

@@ -9,8 +9,9 @@ from torch import nn
 
 from slalom.doctor.case import Case, Trial
 from slalom.doctor.curve import Figure
-from slalom.doctor.experiments.gain import MUCH
+from slalom.doctor.experiments.gain import CLEAR, MUCH, gain
 from slalom.doctor.experiments.suspects import Suspect
+from slalom.doctor.finding import Finding, finding
 from slalom.doctor.fixes.batch import GROUP_NORM
 from slalom.doctor.fixes.learning_rate import times
 
@@ -20,8 +21,11 @@ MOMENTUM = 0.95
 FEW, TINY = 8, 2  # rows of a batch
 WHOLE = 0.4  # of the rows in one batch
 AWAY, GROWING = 100.0, 10.0  # times its start: a loss that has left; times what it was half a run before
+LEARNT = 0.2  # skill of a run that has learnt something
+KEPT = 0.1  # training skill that a branch without so much momentum may lack
 FAR, STILL = 100.0, 0.02  # times below the usual rate; skill that two higher rates must win for a third to be tried
 PEAK = 3.0  # times the loss of a constant prediction: no rate that suits goes there
+SMOOTH = 1.1  # times its start: a loss that never went beyond
 STUCK, ROUGH = 0.05, 0.3  # skill of a run that has learnt nothing; share of looks at which a run that does not settle rises
 ADAPTIVE = ("Adam", "Adagrad", "RMSprop", "Adadelta", "Lion", "Adafactor", "Lamb")
 USUAL = {True: 2e-4, False: 2e-3}  # rates that are low for adaptive optimizers, and for the others
@@ -45,6 +49,12 @@ def away(case: Case) -> bool:
     return bool(quarters[3] > AWAY * max(abs(losses[0]), case.skills[0].constant) and quarters[3] > GROWING * quarters[1])
 
 
+def crawls(case: Case) -> bool:
+    """A run at a low rate that never rose: a higher rate is asked before a lower one."""
+    seen = case.run.train()
+    return _slow(case) and not away(case) and bool(seen.max() <= SMOOTH * abs(seen[0]))
+
+
 def higher(case: Case) -> list[Suspect]:
     """A rate that may be raised: where the loss neither leaves nor jumps."""
     if away(case) or case.reached[0] < -0.5:
@@ -60,14 +70,16 @@ def _raised(case: Case) -> list[Trial]:
     if not rate > 0:
         return []
     away_by = 5 * _usual(case) / rate
-    first = 10.0 ** round(math.log10(away_by)) if away_by > FAR else 10.0
+    slow = _slow(case) or case.reached[0] < STUCK
+    lost = crawls(case) and case.reached[0] < STUCK
+    first = 10.0 ** round(math.log10(away_by)) if away_by > FAR else 100.0 if lost else 10.0
     found: list[Trial] = []
-    for factor in (first, 10 * first, 100 * first):
+    for factor in (first, 10 * first, 100 * first) if first != 100.0 else (100.0, 1000.0, 10.0):
         trial = case.trial(times(factor))
         if trial is None:
             break
         found.append(trial)
-        if trial.train > 0.9 or trial.train < case.reached[0] - 0.05:
+        if trial.train > 0.9 or trial.train < case.reached[0] + (-0.05 if slow else STILL):
             break
         if len(found) == 2 and max(t.train for t in found) - case.reached[0] < STILL:
             break
@@ -128,6 +140,8 @@ def _lowered(case: Case) -> list[Trial]:
             break
         if factor == 0.01 and not away(case):
             break
+        if not away(case) and trial.train < case.reached[0] > LEARNT:  # worse at a lower rate: it was not too high
+            break
     return found
 
 
@@ -157,6 +171,17 @@ def momentum(case: Case) -> list[Suspect]:
     if value <= MOMENTUM:
         return []
     return [Suspect("oscillation", (Figure("momentum", value, MOMENTUM, "momentum"),), lambda k: k.fixed("oscillation"), 1.15)]
+
+
+def overshot(case: Case) -> list[Finding]:
+    """A validation loss that rises since momentum carries the weights ever further, told from learning by heart by a branch."""
+    found = []
+    for suspect in momentum(case):
+        for trial in suspect.trials(case):
+            won = gain(case, trial)
+            if won.val >= CLEAR and won.train >= -KEPT:
+                found.append(finding(suspect.label, (*suspect.evidence, *won.figures()), 0.9, won.step))
+    return found
 
 
 def small_batch(case: Case) -> list[Suspect]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from slalom.core.errors import BadValueError
 from slalom.doctor.finding import Finding
+from slalom.doctor.online.graph import mismatch
 from slalom.doctor.online.ledger import Ledger
 from slalom.doctor.online.rules import Judge
 from slalom.doctor.online.watch import Watch, expect
@@ -130,6 +131,9 @@ class Doctor:
     def _step(self, loss: Any) -> None:
         record, ledger = self.record, self._ledger
         if isinstance(loss, Tensor):
+            if record.steps in EARLY and record.misfit is None and loss.grad_fn is not None:
+                words = mismatch(loss)
+                record.misfit = None if words is None else (record.steps, words)
             loss = loss.detach() if loss.numel() == 1 else loss.detach().mean()
             if loss.device.type != "cpu":
                 self._waiting.append(loss.clone())  # reading it would make the device wait

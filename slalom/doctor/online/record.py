@@ -75,8 +75,9 @@ class Watched:
     `names`, `sizes`: parameters and how many numbers each has; `weights`: which are the matrices of layers, in order.
     `missed`: trainable parameters that no optimizer has. `rectified`: whether units may be ReLUs; `normalised`: whether the
     first layer normalises its input. `losses`: by step, thinned; `first`: the first of them. `broke`: the first step whose
-    loss was not finite. `epochs`: (step, mean training loss, validation loss) of each `epoch`. `silent`: by layer, which
-    units have had gradient 0 at every one of the last looks; `still`: which parameters have not changed at any look.
+    loss was not finite. `misfit`: what does not fit between outputs and loss. `epochs`: (step, mean training loss, validation
+    loss) of each `epoch`. `silent`: by layer, which units have had gradient 0 at every one of the last looks; `still`: which
+    parameters have not changed at any look.
     """
 
     names: tuple[str, ...]
@@ -88,6 +89,7 @@ class Watched:
     steps: int = 0
     first: float = math.nan
     broke: int | None = None
+    misfit: tuple[int, str] | None = None  # the step at which it was seen, and what
     losses: Thinned = field(default_factory=Thinned)
     looks: list[LayerLook] = field(default_factory=list)
     inputs: list[InputLook] = field(default_factory=list)

@@ -27,7 +27,7 @@ class Contest:
         for candidate in competing:
             branch = Branch(candidate.change, yardstick, rows, candidate.fix.name)
             trial = done.get(candidate.fix.name)
-            if trial is not None and trial.run.broke is None:
+            if trial is not None and trial.run.broke is None and not trial.run.cut:
                 branch.take_over(trial.run)
             self._candidates[id(branch)] = candidate
             self.branches.append(branch)

@@ -28,10 +28,11 @@ class Look:
 
 @dataclass
 class Run:
-    """A training run of `steps` steps at most: `losses` before each, `norms` of the whole gradient, `rates` by epoch.
+    """A training run of `steps` steps at most: `losses` before each, `rates` by epoch.
 
-    `layers`: the gradient's norm by parameter `[steps, parameters]`, `ratios`: update over weight by parameter, at some steps.
-    `broke`: the step whose loss was not finite. `seconds`: of training alone, without the looks.
+    Where it was watched: `norms` of the whole gradient, `layers`: the gradient's norm by parameter `[steps, parameters]`,
+    `ratios`: update over weight by parameter, at some steps. `broke`: the step whose loss was not finite; `cut`: it was ended
+    early, its outcome being plain. `seconds`: of training alone, without the looks.
     """
 
     model: nn.Module
@@ -43,6 +44,7 @@ class Run:
     rates: list[float] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     broke: int | None = None
+    cut: bool = False
     seconds: float = 0.0
     untouched: tuple[str, ...] = ()  # parameters that no step has changed
     without_gradient: tuple[str, ...] = ()  # parameters whose gradient was None at every step

@@ -113,11 +113,15 @@ def sample(pair: Pair, rows: int = ROWS) -> Pair:
 
 
 def right(outputs: Any, y: Tensor) -> float:
-    """The share of rows whose class is the largest output's (or on its side of 0); NaN where targets are not classes."""
+    """The share of rows whose class is the largest output's; of targets that are all 0 or 1, the share of those that the outputs
+    are on the right side of (0 or a half, whichever is right more often). NaN where targets are not classes.
+    """
     if not isinstance(outputs, Tensor) or not bool(torch.isfinite(outputs).all()):
         return math.nan
     if not y.is_floating_point() and outputs.dim() == y.dim() + 1:
         axis = 1 if outputs.shape[2:] == y.shape[1:] else -1
         chosen = outputs.argmax(axis)
         return float((chosen == y).double().mean()) if chosen.shape == y.shape else math.nan
+    if outputs.shape == y.shape and outputs.is_floating_point() and bool(((y == 0) | (y == 1)).all() and y.any() and not y.all()):
+        return max(float(((outputs > bound) == (y > 0)).double().mean()) for bound in (0.0, 0.5))
     return math.nan

@@ -30,13 +30,14 @@ class ForwardError(SlalomError, RuntimeError):
         self.stage, self.step, self.cause = stage, step, cause
 
 
-def train(setup: Setup, *, steps: int | None = None, loss_fn: Any = None, watch: bool = False,
-          at: Callable[[int, nn.Module], None] | None = None) -> Run:  # fmt: skip
+def train(setup: Setup, *, steps: int | None = None, loss_fn: Any = None, watch: bool = False, looks: int = LOOKS,
+          at: Callable[[int, nn.Module], None] | None = None, enough: Callable[[Run], bool] | None = None) -> Run:  # fmt: skip
     """Trains a fresh copy of the set-up's model for `steps` (the whole run by default).
 
     `loss_fn`: what the looks measure with, by default the set-up's (a fix may train on another). `watch`: gradients and
     updates by
-    parameter too. `at(step, model)`: called at each look. Torch's random state is seeded by the set-up's seed: put yours back.
+    parameter too. `looks`: about how many there are; `at(step, model)`: called at each. `enough(run)`: asked after each look,
+    ends the run where it is true. Torch's random state is seeded by the set-up's seed: put yours back.
     """
     judge = setup.loss_fn if loss_fn is None else loss_fn
     model = setup.fresh().train()
@@ -51,7 +52,7 @@ def train(setup: Setup, *, steps: int | None = None, loss_fn: Any = None, watch:
     missing = dict.fromkeys(named, True)
     parts = sample(setup.train), None if setup.val is None else sample(setup.val)
     total = setup.steps if steps is None else min(steps, setup.steps)
-    every = max(1, setup.steps // LOOKS)
+    every = max(1, setup.steps // looks)
     run.looks.append(_look(0, model, judge, *parts))
     if at is not None:
         at(0, model)
@@ -65,9 +66,8 @@ def train(setup: Setup, *, steps: int | None = None, loss_fn: Any = None, watch:
             if not math.isfinite(value):
                 run.broke = done
                 break
-            grads = [p.grad for p in named.values() if p.grad is not None]
-            run.norms.append(_norm(grads))
             if watch:
+                run.norms.append(_norm([p.grad for p in named.values() if p.grad is not None]))
                 _note(run, named, missing)
             measured = watch and (done < FIRST or done % every == 0)
             old = [p.detach().clone() for p in named.values()] if measured else []
@@ -82,14 +82,19 @@ def train(setup: Setup, *, steps: int | None = None, loss_fn: Any = None, watch:
                 run.looks.append(_look(done, model, judge, *parts))
                 if at is not None:
                     at(done, model)
+                if enough is not None and enough(run):
+                    run.cut = True
+                    break
         run.rates.append(max(float(g["lr"]) for g in optimizer.param_groups))
-        if run.broke is not None:
+        if run.broke is not None or run.cut:
             break
         if schedule is not None and whole:
-            _scheduled(schedule, run.looks[-1].val)
-    run.looks.append(_look(done, model, judge, *parts))
-    if at is not None:
-        at(done, model)
+            plateau = isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau) and run.looks[-1].step < done
+            _scheduled(schedule, (_look(done, model, judge, *parts) if plateau else run.looks[-1]).val)
+    if run.looks[-1].step < done or run.broke is not None or not done:
+        run.looks.append(_look(done, model, judge, *parts))
+        if at is not None:
+            at(done, model)
     run.untouched = tuple(n for n, p, q in zip(named, named.values(), start, strict=True) if torch.equal(p.detach(), q))
     run.without_gradient = tuple(n for n, gone in missing.items() if gone) if watch else ()
     return run

@@ -38,6 +38,13 @@ def test_right_counts_classes():
     assert right(torch.tensor([[2.0, 1], [0, 1], [3, 1]]), y) == pytest.approx(2 / 3)
     assert right(torch.zeros(3, 2, 5), torch.zeros(3, 5, dtype=torch.long)) == 1
     assert math.isnan(right(torch.zeros(3, 1), torch.zeros(3, 1)))
+
+
+def test_right_counts_scores_and_probabilities_of_two_classes() -> None:
+    y = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
+    assert right(torch.tensor([[-2.0], [3.0], [-1.0], [-0.5]]), y) == 0.75
+    assert right(torch.tensor([[0.2], [0.9], [0.4], [0.1]]), y) == 0.75
+    assert math.isnan(right(torch.zeros(4, 1), y + 0.5))
     assert math.isnan(right(torch.full((3, 2), math.nan), y))
 
 

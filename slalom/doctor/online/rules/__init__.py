@@ -11,7 +11,7 @@ from slalom.doctor.online.record import Watched
 from slalom.doctor.online.rules import data, layers
 from slalom.doctor.online.rules.curve import Curves, overfitting
 
-STATIC = (data.nonfinite, data.unnormalised, layers.missed, layers.dead)
+STATIC = (data.nonfinite, data.mismatched, data.unnormalised, layers.missed, layers.dead)
 DYNAMIC = (layers.unmoved, layers.by_depth, layers.steps_too_large, layers.steps_too_small, overfitting)
 
 

@@ -19,6 +19,14 @@ def nonfinite(record: Watched) -> Finding | None:
     return finding("nonfinite_data", [Figure("columns", columns, 1, "features of a batch that are not finite")], 0.97, bad.step)
 
 
+def mismatched(record: Watched) -> Finding | None:
+    """A loss that is given what it does not take."""
+    if record.misfit is None:
+        return None
+    step, words = record.misfit
+    return finding("loss_output_mismatch", [Figure("misfit", 1.0, 1.0, words)], 0.9, step)
+
+
 def unnormalised(record: Watched) -> Finding | None:
     """Features that differ in size by orders of magnitude, or are all large, or lie far from 0."""
     look = next((look for look in record.inputs if look.finite), None)
