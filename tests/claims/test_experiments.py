@@ -31,13 +31,13 @@ def test_every_exact_claim_needs_no_seed():
 def test_three_cheap_experiments_end_to_end(tmp_path):
     """Run, saved as they finish, read back with the same verdicts."""
     told = []
-    run = claims.run(["L3", "O7", "A5"], seeds=2, directory=tmp_path / "run", on_result=told.append)
+    run = claims.run(["L3", "O7", "A5"], seeds=3, directory=tmp_path / "run", on_result=told.append)
     assert [r.id for r in told] == ["O7", "L3", "A5"]
     assert {k: r.verdict.kind for k, r in run.results.items()}["A5"] == "holds"
     assert run.results["L3"].verdict.states == {"noise": "held", "no noise": "reversed"}
     again = claims.load_run(tmp_path / "run")
     assert {k: r.outcome for k, r in again.results.items()} == {k: r.outcome for k, r in run.results.items()}
-    assert again.plan.seeds == 2
+    assert again.plan.seeds == 3
     assert again.environment["torch"] == torch.__version__
 
 

@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import slalom.optim
-from slalom.engines import fused, inside
+from slalom.engines import fused, fusible, inside
 
 
 class Mode(TorchDispatchMode):
@@ -71,7 +71,7 @@ def test_with_names_gone_it_is_still_known_or_the_eager_path_is_taken(gone: str,
     with Mode():
         assert made.traced()
     monkeypatch.setattr(fused, "traced", made.traced)
-    monkeypatch.setattr(fused, "wrapped", made.wrapped)
+    monkeypatch.setattr(fusible, "wrapped", made.wrapped)
     p = torch.nn.Parameter(torch.tensor([1.0, 2.0], dtype=torch.float64))
     optimizer = slalom.optim.SGD([p], lr=0.5)
     for _ in range(2):

@@ -22,7 +22,9 @@ def run(*arguments):
 
 def test_every_option_is_an_argument_of_the_function():
     made = typer.main.get_command(cli.app).commands["range"].params
-    assert {p.name for p in made} - {"plot", "json"} == set(inspect.signature(slalom.range_test).parameters) - IN_PYTHON_ALONE
+    assert {p.name for p in made} - {"plot", "json", "report"} == set(
+        inspect.signature(slalom.range_test).parameters
+    ) - IN_PYTHON_ALONE
 
 
 def test_options_reach_the_test(monkeypatch):

@@ -36,7 +36,8 @@ def child(run, ledger, seconds):
     After so many seconds of its own CPU time the kernel ends it at once, as `kill -9` does: nothing of Python's runs then.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks beside threads
+        for kind in (DeprecationWarning, RuntimeWarning):  # Python 3.12, and JAX where a test has loaded it, warn of forks
+            warnings.simplefilter("ignore", kind)  # beside threads, which the child does not use
         number = os.fork()
     if number:
         return os.waitpid(number, 0)[1]

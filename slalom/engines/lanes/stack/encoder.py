@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slalom.engines.inside import wrapped
 from slalom.engines.lanes.native import encoder as native
 from slalom.engines.lanes.native.layers import ELEMENTWISE, FROM_OUTPUT, FUNCTIONS
 from slalom.engines.lanes.native.sequences import runs_in_c
@@ -54,7 +55,7 @@ def encoder_layer(
         return None
     if is_causal and src_mask is None:
         return None  # torch refuses it
-    if src_mask is not None and (src_mask.dim() != 2 or src_mask.requires_grad or torch._C._functorch.is_batchedtensor(src_mask)):
+    if src_mask is not None and (src_mask.dim() != 2 or src_mask.requires_grad or wrapped(src_mask)):
         return None
     mask = F._canonical_mask(src_mask, "src_mask", None, "", src.dtype, False)
     own = layer.self_attn
