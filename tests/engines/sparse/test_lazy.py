@@ -68,7 +68,7 @@ def test_where_all_rows_are_touched_it_is_the_dense_step_to_the_bit(rule, dtype)
     ]
     a = run(OPTIMIZERS[rule]([p], sparse="lazy", weight_decay=0.1), p, full, dense=False)
     b = run(OPTIMIZERS[rule]([q], weight_decay=0.1), q, full, dense=True)
-    # rows of a window are stepped by torch, the whole of it by the compiled step: the same in float64, a last bit apart in float32
+    # rows of a window are stepped by torch, the whole of it by the compiled step: in float32 they are a last bit apart
     assert difference(a, p, b, q) <= (1e-7 if rule == "windowed_adadelta" and dtype == torch.float32 else 0)
 
 
