@@ -32,7 +32,11 @@ def run(*arguments: str | Path) -> Result:
 def process(*arguments: str, **more: Any) -> subprocess.Popen[str]:
     """The real command, in a process of its own."""
     command = [sys.executable, "-m", "slalom", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs behind it, and so in a child
+    try:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+    finally:
+        signal.signal(signal.SIGINT, kept)
 
 
 @pytest.fixture

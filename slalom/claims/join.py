@@ -16,6 +16,7 @@ def joined(first: Run, second: Run) -> Run:
     `BadValueError` where the runs test different claims, share seeds, have different numbers of them, are quick or joined
     already.
 
+    >>> from slalom.claims import run
     >>> run = joined(run("O27"), run("O27", first_seed=1000))
     >>> run.plan.first_seed, run.plan.and_from, run.results["O27"].verdict.kind
     (0, 1000, 'holds')
