@@ -59,9 +59,15 @@ JOINED = T(
     "Two runs joined: the first set of seeds counts from {first} on, the second from {second} on. The set-ups had been settled "
     "with the first in sight, so the second is the fresh test; a claim on which they differ is undecided.",
     "由两次运行合并：第一组种子从 {first} 起，第二组从 {second} 起。实验设置是在看过第一组之后定下的，第二组才是全新的检验；两组"
-    "结论不一致的论断记为未定。",
+    "结论不一致的论断记为未决。",
 )  # fmt: skip
 QUICK = T("This is a quick run with two seeds in each set.", "这是每组只有两个种子的快速运行。")
+
+
+def seeds_of(run: Run, language: Language) -> str:
+    """Which seeds the two sets are."""
+    told = SEEDED if run.plan.and_from is None else JOINED
+    return told.text(language).format(first=run.plan.first_seed, second=run.plan.and_from)
 
 
 def heading(run: Run, language: Language) -> Iterator[str]:
@@ -73,8 +79,7 @@ def heading(run: Run, language: Language) -> Iterator[str]:
     seconds = sum(r.seconds for r in run.results.values())
     told = {k: run.environment[k] for k in ("processor", "cores", "threads", "slalom", "torch")}
     yield MADE.text(language).format(date=run.date, n=len(run.results), seconds=seconds, **told) + "\n"
-    seeds = SEEDED if run.plan.and_from is None else JOINED
-    yield seeds.text(language).format(first=run.plan.first_seed, second=run.plan.and_from) + "\n"
+    yield seeds_of(run, language) + "\n"
     if run.plan.quick:
         yield QUICK.text(language) + "\n"
     kinds = [r.verdict.kind for r in run.results.values()]

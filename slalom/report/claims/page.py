@@ -47,7 +47,7 @@ def page(run: Run, language: Language) -> str:
     """The page; every word is escaped, the pictures are our own SVG."""
     from jinja2 import Environment
 
-    from slalom.report.claims.book import HOW, LEAD, TITLE, measured, told
+    from slalom.report.claims.book import HOW, LEAD, TITLE, measured, seeds_of, told
 
     claims = []
     for name, result in run.results.items():
@@ -68,6 +68,7 @@ def page(run: Run, language: Language) -> str:
         LEAD.text(language).replace("`", ""),
         HOW.text(language).replace("**", ""),
         f"{run.date}, {run.environment['processor']}",
+        seeds_of(run, language),
     ]
     head = [phrase(k, language) for k in ("what", "figure", "asked")]
     made = Environment(autoescape=True).from_string(TEMPLATE)
