@@ -44,6 +44,8 @@ def methods() -> dict[str, TorchOptimizer]:
         from prodigyopt import Prodigy
 
         made["Prodigy, lr 1"] = TorchOptimizer(Prodigy, {"lr": 1.0})
+    else:
+        print("Prodigy is left out: pip install prodigyopt")
     return made
 
 

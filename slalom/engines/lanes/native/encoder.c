@@ -22,7 +22,7 @@ typedef struct { /* where things lie in what a lane keeps */
 } Room;
 
 static Room room(const Encoder *e) {
-    Room o = {.padded = vectors_of(e->batch)};
+    Room o = {.padded = vectors(e->batch)};
     o.n = e->time * o.padded, o.run = row_of(o.n), o.weights = e->time * e->time * o.padded;
     long d = e->width * o.run;
     o.QKV = d, o.P = o.QKV + 3 * d, o.O = o.P + e->heads * o.weights, o.R1 = o.O + d, o.N1 = o.R1 + d, o.S1 = o.N1 + d;

@@ -21,7 +21,7 @@ typedef struct { /* where things lie in what a lane keeps */
 } Places;
 
 static Places places(const Recurrent *r) {
-    Places p = {.padded = vectors_of(r->batch)};
+    Places p = {.padded = vectors(r->batch)};
     p.n = r->time * p.padded, p.run = row_of(p.n), p.longer = row_of(p.n + p.padded), p.gates = GATES[r->kind] * r->hidden;
     p.G = r->in * p.run;
     p.N = p.G + p.gates * p.run; /* the GRU's hidden part of the new gate, or the LSTM's memory */

@@ -7,8 +7,6 @@
    the cache. */
 static long row_of(long n) { return n / V % 2 ? n : n + V; }
 
-static long vectors_of(long n) { return (n + V - 1) / V * V; }
-
 /* S [time, batch, features] by strides to D [features, run]; samples beyond the batch are 0. */
 static void sequence_in(const real *S, long time, long by_time, long batch, long by_sample, long features, long padded, int reverse,
                         real *D, long run) {
