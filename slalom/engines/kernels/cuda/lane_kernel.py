@@ -9,7 +9,6 @@ Coefficients are computed on the host by the same tape as for the processor, so 
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,7 +47,9 @@ class LaneKernel:
             module = gpu.driver.load(gpu.image(self.source.text))
             self.functions = [gpu.driver.function(module, name) for name in LANE_KERNELS]
 
-    def rows(self, p: Tensor, states: Mapping[str, Tensor], which: Tensor, live: Tensor, clip: Tensor | None, **told: Any) -> Rows:
+    def rows(
+        self, p: Tensor, states: Mapping[str, Tensor], which: Tensor, live: Tensor, clip: Tensor | None, **told: Any
+    ) -> Rows:
         """Launches over fixed tensors; see `Rows`."""
         return Rows(self, p, states, which, live, clip, **told)
 
@@ -106,7 +107,9 @@ class Rows:
         )  # fmt: skip
         for k, state in enumerate(own.values()):
             self.told.states[k], self.told.strides[k] = state.data_ptr(), state.stride(0)
-        self._launches = [Launch(kernel.gpu.driver, function, BLOCK, [self.told], kernel.gpu.bind) for function in kernel.functions]
+        self._launches = [
+            Launch(kernel.gpu.driver, function, BLOCK, [self.told], kernel.gpu.bind) for function in kernel.functions
+        ]
 
     def launch(self, grads: Tensor, loss: Tensor | None) -> None:
         """One step with gradients `[rows run, D]` and losses `[rows run]` (None: not looked at), on the current stream."""

@@ -31,7 +31,8 @@ LANE_KERNELS = ("slalom_lane_squares", "slalom_lane_check", "slalom_lane_store")
 # first + k; of parameters, clips and `live` row lane = which[first + k]; of states and coefficients row lane - start.
 FIELDS = (
     "rows", "chunks", "width", "first", "start", "count", "p_stride", "g_stride",  # numbers
-    "place", "which", "p", "g", "coefficients", "clip", "live", "loss", "partial", "bad_g", "bad_p", "squares", "status",  # addresses
+    "place", "which", "p", "g", "coefficients", "clip", "live", "loss", "partial", "bad_g", "bad_p", "squares",
+    "status",  # addresses
 )  # fmt: skip
 
 _FRAME = (

@@ -42,7 +42,9 @@ class Emulated(Gpu):
         made = self.folder / f"{name}.so"
         if not made.exists():
             text = self.folder / f"{name}.cpp"
-            text.write_text("\n".join(['#include "shim.h"', source, *(f"EMULATE({k})" for k in re.findall(r"^KERNEL (\w+)", source, re.M))]))
+            text.write_text(
+                "\n".join(['#include "shim.h"', source, *(f"EMULATE({k})" for k in re.findall(r"^KERNEL (\w+)", source, re.M))])
+            )
             compiled(text, made, f"-I{HERE}")
         return str(made).encode() + b"\0"
 
