@@ -93,7 +93,7 @@ class DeviceRun:
     def _settle(self, begin: int, steps: int, scalars: Sequence[list[dict[str, Floats]]]) -> tuple[Floats, Floats]:
         """Takes up what the steps have told."""
         c, block = self.chunk, self.block
-        losses, squares = (t[:steps].cpu().numpy() for t in (block.losses, block.squares))
+        losses, squares = (t[:steps].cpu().numpy().copy() for t in (block.losses, block.squares))
         live, taken = block.live.cpu().numpy(), block.taken.cpu().numpy()
         for (rows, update), held in zip(c.updates, scalars, strict=True):
             assert isinstance(update, RuleUpdate)
