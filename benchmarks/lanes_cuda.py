@@ -1,11 +1,11 @@
 """Lanes on a CUDA device by their number, against one model at a time: `python -m benchmarks lanes --device cuda`.
 
-Microseconds per optimizer step per lane, Adam, float32, on wall time between synchronisations; medians of interleaved repeats, with
-the least and the most. Rivals train one model: eager with torch's fused Adam, and the same step captured into a CUDA graph (the
-fair one); that graph in several processes at a time, which share the device as its driver lets them (no MPS daemon is
+Microseconds per optimizer step per lane, Adam, float32, wall time between synchronisations; medians of interleaved repeats,
+with the least and the most. Rivals train one model: eager with torch's fused Adam, and the same step captured into a CUDA graph
+(the fair one); that graph in several processes at a time, which share the device as its driver lets them (no MPS daemon is
 started: where one runs, they use it); JAX's jit(vmap) with all steps in one scan, where jax has the device. Batches lie on the
-device, each lane its own. Making, compiling and capturing are not in the times but are printed. Memory is the most that torch had
-allocated while lanes were made and run, by lane. What it prints is also written to benchmarks/results/lanes-cuda-DEVICE.txt.
+device, each lane its own. Making, compiling and capturing are not in the times but are printed. Memory is the most that torch
+had allocated while lanes were made and run, by lane. What it prints goes to benchmarks/results/lanes-cuda-DEVICE.txt too.
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ def one_case(name: str, counts: tuple[int, ...], device: str, say: Callable[[str
         more = ""
         if key in made:
             ours = made[key]
-            more = f"  {1e6 / statistics.median(values):12.0f} lane-steps/s {ours.bytes / 1e6:8.2f} MB a lane, set-up {ours.set_up:.1f} s"
+            rate = f"  {1e6 / statistics.median(values):12.0f} lane-steps/s"
+            more = f"{rate} {ours.bytes / 1e6:8.2f} MB a lane, set-up {ours.set_up:.1f} s"
         say(f"  {key:<24}{line(values)}  {ratio:7.2f} x the graph of one{more}")
     for fault in faults:
         say(f"  {fault}")

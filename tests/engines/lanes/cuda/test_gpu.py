@@ -85,11 +85,8 @@ def test_each_case_is_the_torch_run_alone_and_replayed(case: str) -> None:
             torch.testing.assert_close(lanes.predict(x)[k], module(x.to("cuda", torch.float64)), rtol=1e-8, atol=1e-8)
 
 
-MODELS = {
-    **RANDOM_MODELS,
-    **{k: (m, "") for k, m in LAYERS.items()},
-    **{f"{k}, dropout": (m, "") for k, m in WITH_DROPOUT.items()},
-}
+MODELS: dict[str, Any] = {**RANDOM_MODELS, **{k: (m, "") for k, m in LAYERS.items()}}
+MODELS |= {f"{k}, dropout": (m, "") for k, m in WITH_DROPOUT.items()}
 MODELS |= {"normed": (normed, ""), "transformer, dropout": (None, "")}
 
 
