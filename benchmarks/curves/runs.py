@@ -2,8 +2,8 @@
 
 The best rate of a (task, rule, schedule) has the least loss on the whole training part in the end, over half decades and three
 seeds that no labelled run uses. A run's branches go on from where it ended: at the same rate, a tenth of it, and 3 and 10 times
-the highest rate, each on the same REPEATS orders of the rows. Their first steps are what a probe would see; where the first order's
-end is part of the truth.
+the highest rate, each on the same REPEATS orders of the rows. Their first steps are what a probe would see; where those on the
+first order end is part of the truth.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Profile:
         return float(max([self.initial, *left[np.isfinite(left)]]))
 
     def falls(self, noise: float = 0.0) -> bool:
-        """Whether any rate's loss is below the loss before training plus `noise`, or below the least rate's on the same batches."""
+        """Whether a rate's loss is below the loss before training plus `noise`, or below the least rate's on the same batches."""
         start = max(self.initial + noise, self.loss[0] if np.isfinite(self.loss[0]) else -np.inf)
         return bool((self.loss < start).any())
 
