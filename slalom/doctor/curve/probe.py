@@ -35,8 +35,8 @@ class Probe:
     `seed`; or a DataLoader, or any iterable of `(X, y)` batches, whose batches are kept and repeated. `loss`: "cross_entropy",
     "mse", or a callable of outputs and targets; by default cross-entropy for whole-number targets, else mean squared error.
 
-    `probe(factor, steps, order)`, `order` 0, 1 or 2: on other batches (of a loader the same, shuffled), measured on the same rows,
-    since what one order shows may be a swing of the run.
+    `probe(factor, steps, order)`, `order` 0, 1 or 2: on other batches (of a loader the same, shuffled), measured on the same
+    rows, since what one order shows may be a swing of the run.
 
     Once a loss is not finite the rest is NaN. Parameter groups keep the ratios of their rates.
 

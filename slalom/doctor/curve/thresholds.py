@@ -16,7 +16,7 @@ PACE = 0.5  # of the mean pace since the start: a curve that still falls so fast
 FALLEN = 0.5  # of the start: who fell by it is not slow, however straight the line
 UNMOVED = 0.1  # of the start: a run that has fallen by less at most has not moved
 COOLED = 0.1  # of its peak: a learning rate below is low already
-# What a lower rate must win of the fall within a probe, on every order of the batches: a false alarm is worse than a fault missed.
+# What a lower rate must win of the fall within a probe, on every order of the batches: false alarms are worse than faults missed.
 WORSE_NOW = 0.1
 BETTER_HIGHER = 0.01  # of the fall: what a higher rate must win within a probe
 AGREE = 0.8  # of the looks at a branch: so many must be better

@@ -5,11 +5,11 @@ Rates stand on rungs half a decade apart. A rate that goes on keeps what it has 
 Short looks flatter high rates: noise and late blow-ups are not seen yet, and a network that starts on a plateau has not moved;
 and a rate far too high can leap away and back, and then stand still (an adaptive rule divides by what it saw on the way). So the
 first look's pick passes over rates that leapt, and is the lowest of those that did about as well. Where the first look hardly
-lowers the loss (a plateau, a trained model) the second goes to the rates below the cliff, the highest rate that does no harm; rates
-that have raised the loss by then wait; and most steps are kept for three rates alone.
+lowers the loss (a plateau, a trained model) the second goes to the rates below the cliff, the highest rate that does no harm;
+rates that have raised the loss by then wait; and most steps are kept for three rates alone.
 
-All constants were found on the design problems of `benchmarks/range` (`record.py` names them), with other seeds than their truth's,
-never on the study that judges them.
+All constants were found on the design problems of `benchmarks/range` (`record.py` names them), with other seeds than their
+truth's, never on the study that judges them.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Board:
         return float(np.median(first.std(0, ddof=1)) / math.sqrt(len(first)))
 
     def leapt(self, rungs: Sequence[int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which of these were far above the least of them on the same batches at some step that all have had, median over seeds."""
+        """Which of these were far above the least of them, on the same batches, at some step that all have had (seeds: median)."""
         steps = min(len(self.looks[r].losses) for r in rungs)
         least = self.looks[rungs[0]].losses[:steps]
         above = np.array([np.median((self.looks[r].losses[:steps] - least).max(0)) for r in rungs])
