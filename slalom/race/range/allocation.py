@@ -119,7 +119,7 @@ class Board:
         return float(np.median(first.std(0, ddof=1)) / math.sqrt(len(first)))
 
     def leapt(self, rungs: Sequence[int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which of these were far above the least of them, on the same batches, at some step that all have had (seeds: median)."""
+        """Which were far above the least of them, on the same batches, at some step that all have had (median over seeds)."""
         steps = min(len(self.looks[r].losses) for r in rungs)
         least = self.looks[rungs[0]].losses[:steps]
         above = np.array([np.median((self.looks[r].losses[:steps] - least).max(0)) for r in rungs])
