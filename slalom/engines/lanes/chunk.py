@@ -28,7 +28,7 @@ from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.mechanism import Buffers, Mechanism
 from slalom.engines.lanes.penalties import Penalties
-from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update, own_settings, stepped_by, thresholds
+from slalom.engines.lanes.update import Kernels, RuleUpdate, TorchUpdate, Update, own_settings, stepped_by, thresholds
 
 
 @dataclass(frozen=True)
