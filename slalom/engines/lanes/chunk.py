@@ -23,11 +23,12 @@ from slalom.core.rule import Settings
 from slalom.engines.lanes.blocks import BlockRun
 from slalom.engines.lanes.counter import lane_keys
 from slalom.engines.lanes.dropout import shares
+from slalom.engines.lanes.factors import Floats
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.mechanism import Buffers, Mechanism
 from slalom.engines.lanes.penalties import Penalties
-from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update, own_settings, stepped_by, thresholds
+from slalom.engines.lanes.update import Kernels, RuleUpdate, TorchUpdate, Update, own_settings, stepped_by, thresholds
 
 
 @dataclass(frozen=True)

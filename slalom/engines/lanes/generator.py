@@ -13,7 +13,10 @@ _one_at_a_time = threading.RLock()
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """`torch.manual_seed(seed)` inside, the state from before afterwards."""
+    """`torch.manual_seed(seed)` inside, the state from before afterwards (the processor's)."""
     with _one_at_a_time, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        if torch.accelerator.is_available():
+            torch.manual_seed(seed)
+        else:  # the same without noting down, for each kind of accelerator that may yet come up, who asked (1 ms)
+            torch.default_generator.manual_seed(seed)
         yield

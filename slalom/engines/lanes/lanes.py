@@ -17,10 +17,11 @@ from slalom.engines.lanes.blocks import in_c
 from slalom.engines.lanes.choose import Choice, choose
 from slalom.engines.lanes.chunk import Chunk, Retirement
 from slalom.engines.lanes.dropout import owned, plain
+from slalom.engines.lanes.factors import Floats
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, aliases, as_factory, initialise
 from slalom.engines.lanes.losses import Loss
-from slalom.engines.lanes.update import Floats, kernels_for, thresholds
+from slalom.engines.lanes.update import kernels_for, thresholds
 from slalom.engines.lanes.workers import map_chunks
 
 # Lanes a chunk: the working set of an MLP of 10,000 parameters then fits a core's share of the cache. A lane that runs in C has
