@@ -20,6 +20,7 @@ import math
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -157,14 +158,14 @@ class Settings:
     options: Mapping[str, Any]
     on: Mapping[str, bool]
 
-    @property
+    @cached_property
     def program(self) -> tuple[Any, ...]:
         """What two lanes must share to run as one program: the rule, its gates, its options that do something."""
         flags = {**self.options, **self.on}
         idle = {k for k, o in self.rule.options.items() if isinstance(o, Choice) and o.only_with and not flags[o.only_with]}
         return (self.rule.name, *sorted((k, v) for k, v in self.options.items() if k not in idle), *sorted(self.on.items()))
 
-    @property
+    @cached_property
     def states(self) -> dict[str, State]:
         """The states that exist under these options and gates."""
         flags = {**self.options, **self.on}

@@ -140,7 +140,7 @@ class RuleOptimizer(GroupReading, SparseSteps):
             return
         factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
         if largest is not None:
-            touched = [some.values for *_, rows, _ in work for some in rows]
+            touched = [some.gradient.values for *_, rows, _ in work for some in rows]
             norm = self._gradient_norm([plan for plan, *_ in work], touched) * factor
             self.grad_norm = norm.detach()
             factor = clip_factor(norm, largest) * factor
