@@ -1,4 +1,4 @@
-"""A gradient's entries by row: against NumPy's sort and sums and torch's coalesce, and what a step makes of many, few and odd ones."""
+"""A gradient's entries by row: against NumPy's sort and sums and torch's coalesce, and the steps along them."""
 
 import numpy as np
 import pytest
