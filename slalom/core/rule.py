@@ -186,8 +186,10 @@ class Settings:
                 made[name] = torch.as_tensor(fill, dtype=torch.float64, device=p.device).clone()
             elif state.window is not None:
                 made[name] = torch.zeros(self.options[state.window], *p.shape, dtype=p.dtype, device=p.device) + fill
+            elif isinstance(fill, torch.Tensor):
+                made[name] = torch.zeros_like(p) + fill
             else:
-                made[name] = torch.zeros_like(p, memory_format=torch.preserve_format) + fill
+                made[name] = torch.full_like(p, fill) if fill else torch.zeros_like(p)
             if made[name].dtype != p.dtype and not state.scalar:
                 made[name] = made[name].to(p.dtype)
         return self.rule.S(**made)
