@@ -17,6 +17,7 @@ from slalom.engines.lanes.blocks import in_c
 from slalom.engines.lanes.choose import Choice, choose
 from slalom.engines.lanes.chunk import Chunk, Retirement
 from slalom.engines.lanes.dropout import owned, plain
+from slalom.engines.lanes.given import check_batches, check_rows, like
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, aliases, as_factory, initialise
 from slalom.engines.lanes.losses import Loss
@@ -185,15 +186,15 @@ class Lanes:
 
         Returns training loss and gradient norm, `[steps, lanes]`; NaN after a lane has retired or been stopped.
         """
-        for index in batches:
-            if index.dim() not in (1, 2) or (index.dim() == 2 and len(index) != len(self.lanes)):
-                raise BadValueError(f"batches must be [batch] or [{len(self.lanes)} lanes, batch], got {list(index.shape)}")
+        check_rows(x, y)
+        check_batches(batches, len(self.lanes))
         x, y = self._cast(x), self._cast(y)
 
         def work(chunk: Chunk) -> tuple[Floats, Floats]:
             return chunk.epoch(x, y, [b if b.dim() == 1 else b[chunk.numbers] for b in batches])
 
-        done = map_chunks(work, self._chunks)
+        with like(self._example[0], x):
+            done = map_chunks(work, self._chunks)
         return self._gather([d[0] for d in done]), self._gather([d[1] for d in done])
 
     def evaluate(
@@ -203,17 +204,21 @@ class Lanes:
 
         NaN for lanes that have retired or been stopped, but for those in `stopped`.
         """
+        check_rows(x, y)
         x, y = self._cast(x), self._cast(y)
 
         def work(chunk: Chunk) -> Floats:
             return chunk.evaluate(x, y, measures, EVALUATION_BATCH, [k for k in stopped if k in chunk.numbers])
 
-        return self._gather(map_chunks(work, self._chunks))
+        with like(self._example[0], x):
+            return self._gather(map_chunks(work, self._chunks))
 
     def predict(self, x: Tensor) -> Tensor:
         """Outputs `[lanes, n, ...]` in evaluation mode (a retired lane's are those of its last finite state)."""
+        check_rows(x)
         x = self._cast(x)
-        parts = map_chunks(lambda c: c.outputs(x, EVALUATION_BATCH), self._chunks)
+        with like(self._example[0], x):
+            parts = map_chunks(lambda c: c.outputs(x, EVALUATION_BATCH), self._chunks)
         out = torch.empty(len(self.lanes), *parts[0].shape[1:], dtype=parts[0].dtype)
         for chunk, part in zip(self._chunks, parts, strict=True):
             out[chunk.numbers] = part
