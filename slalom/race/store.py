@@ -8,7 +8,8 @@
     checkpoints/NNN.pt               the heat under way after its last epoch (read with weights_only=True)
     report.html
 
-Every file but the journal appears whole by an atomic rename.
+Every file but the journal appears whole, by an atomic rename of what the disk has; curves of a heat under way alone are not
+waited for, since the checkpoint holds them too.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ import numpy as np
 import torch
 
 from slalom.core.errors import BadValueError, StoreError
-from slalom.race.directory import RunDirectory, to_json, whole_directory, whole_file
+from slalom.race.directory import RunDirectory, to_json
 from slalom.race.events import Event, event_line
 from slalom.race.heat import CURVES, HeatRecord, PlannedLane, unfinished
 from slalom.race.plan import Plan, read_plan
 from slalom.race.results import LaneResult
 
-__all__ = ["Store", "to_json", "whole_directory", "whole_file"]
+__all__ = ["Store", "to_json"]
 
 
 class Store(RunDirectory):
@@ -65,7 +66,7 @@ class Store(RunDirectory):
     def checkpoint(self, heat: int, state: dict[str, Any]) -> None:
         """The heat under way after an epoch: all its state, and its curves for whoever watches."""
         self._write(f"checkpoints/{heat:03d}.pt", lambda file: torch.save(state, file))
-        self._write_curves(heat, {k: v.numpy() for k, v in state["curves"].items()})
+        self._write_curves(heat, {k: v.numpy() for k, v in state["curves"].items()}, lasting=False)
 
     def read_checkpoint(self, heat: int) -> dict[str, Any] | None:
         """The last checkpoint of a heat; None where there is none."""
@@ -80,11 +81,11 @@ class Store(RunDirectory):
             raise StoreError(f"{path} is damaged; delete it to run heat {heat} again from its start") from error
         return state
 
-    def _write_curves(self, heat: int, curves: dict[str, Any]) -> None:
+    def _write_curves(self, heat: int, curves: dict[str, Any], *, lasting: bool = True) -> None:
         from safetensors.numpy import save
 
         blob = save({k: np.ascontiguousarray(v) for k, v in curves.items()})
-        self._write(f"curves/{heat:03d}.safetensors", lambda file: file.write(blob))
+        self._write(f"curves/{heat:03d}.safetensors", lambda file: file.write(blob), lasting=lasting)
 
     def finish_heat(self, record: HeatRecord) -> None:
         """Results, curves and weights; then the checkpoint goes. `heats/NNN.json` comes last: it says that all is there."""

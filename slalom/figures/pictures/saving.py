@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from slalom.core.errors import BadValueError, MissingExtraError, StoreError
+from slalom.core.files import whole_path
 from slalom.figures.pictures.landscape import frames_of
 from slalom.figures.pictures.style import Theme
 
@@ -41,19 +40,11 @@ def check(path: Path, frames: int | None, fps: int) -> str:
 @contextlib.contextmanager
 def _whole(path: Path) -> Iterator[Path]:
     """A file beside the wanted one, put in its place when all went well."""
-    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".slalom-", dir=path.parent)
-    os.close(handle)
-    made = Path(name)
     try:
-        yield made
-        mask = os.umask(0)
-        os.umask(mask)
-        made.chmod(0o666 & ~mask)
-        made.replace(path)
+        with whole_path(path, ending=path.suffix) as made:
+            yield made
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        made.unlink(missing_ok=True)
 
 
 def write_still(scene: Any, path: Path) -> None:
