@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from slalom.core.errors import StoreError
 from slalom.core.files import sync, whole_directory, whole_file, whole_path, write_whole
 from slalom.race.directory import RunDirectory
+from slalom.race.store import Store
 
 
 @pytest.fixture
@@ -63,6 +65,16 @@ def test_a_run_directory_and_its_journal_last(tmp_path: Path, told) -> None:
     run.append_lines(["two"])
     run.close()
     assert told == [("sync", "journal.jsonl"), ("sync", "run"), ("sync", "journal.jsonl")]
+
+
+def test_checkpoints_are_waited_for_once_a_second(tmp_path: Path, told, monkeypatch) -> None:
+    store, now = Store(tmp_path), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    for at in (0.0, 0.9, 1.0, 1.1):
+        now[0] = at
+        store.checkpoint(0, {"curves": {}})
+    assert told.count(("sync", "000.pt~")) == 2
+    assert told.count(("name", "000.pt")) == 4
 
 
 def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path) -> None:
