@@ -131,8 +131,10 @@ def load_run(path: str | Path | None = None) -> Run:
         results = {r["id"]: result_from(r) for r in body["results"]}
         plan = ClaimsPlan.model_validate(body["plan"])
         return _run(plan, body["environment"], results)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"cannot read the claims' run {where}: {error}") from error
+    except OSError as error:
+        raise StoreError(f"cannot read the claims' run {where}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{where} holds no run of claims: {error}") from error
 
 
 def _run(plan: ClaimsPlan, environment: Mapping[str, Any], found: Mapping[str, Result]) -> Run:

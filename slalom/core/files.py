@@ -26,6 +26,17 @@ def sync(path: str | os.PathLike[str]) -> None:
         os.close(handle)
 
 
+def check_place(path: Path) -> None:
+    """OSError where no file could be written at `path` now: for work that ends in one, before it begins."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it")
+    if path.exists() and not path.is_file():  # a device or a pipe: a rename would put a file in its place
+        raise OSError(errno.EINVAL, "it is no ordinary file; name one")
+    folder = next(p for p in path.absolute().parents if p.exists())
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
 @contextlib.contextmanager
 def whole_path(path: Path, *, lasting: bool = True, ending: str = "") -> Iterator[Path]:
     """An empty file beside `path`, to be filled, that takes its name when all went well; nothing is left of one that failed.

@@ -113,6 +113,8 @@ class RunDirectory:
             return (self.path / name).read_text()
         except FileNotFoundError:
             raise StoreError(f"{self.path} is not a run directory: it has no {name}") from None
+        except NotADirectoryError:
+            raise StoreError(f"{self.path} is not a run directory: it is a file") from None
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"cannot read {self.path / name}: {error}") from error
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadValueError, MissingExtraError, StoreError
 from slalom.core.files import whole_path
 from slalom.figures.pictures.landscape import frames_of
@@ -28,8 +29,8 @@ def check(path: Path, frames: int | None, fps: int) -> str:
     if ending not in STILL + MOVING:
         raise BadValueError(f"cannot write {path.name!r}: the ending must be one of {', '.join(STILL + MOVING)}")
     for name, value, most in (("frames", frames, 2000), ("fps", fps, 60)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most):
-            raise BadValueError(f"{name} must be a whole number in 1..{most}, got {value!r}")
+        if value is not None:
+            whole(value, name, 1, most)
     if ending == ".mp4" and shutil.which("ffmpeg") is None:
         raise MissingExtraError("writing .mp4 needs the program ffmpeg, which is not found; install it, or write .webp or .gif")
     if not path.parent.is_dir():
