@@ -18,11 +18,12 @@ from slalom.engines.kernels import Kernel
 from slalom.engines.kernels.cuda.lane_kernel import LaneKernel
 from slalom.engines.kernels.kernel import StepInC
 from slalom.engines.lanes.counter import lane_keys
+from slalom.engines.lanes.factors import Floats
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.native.block import Batches, Blocks, Rows, places
 from slalom.engines.lanes.native.chain import Native
 from slalom.engines.lanes.native.each import Each
-from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, own_settings, stepped_by, thresholds
+from slalom.engines.lanes.update import Kernels, RuleUpdate, own_settings, stepped_by, thresholds
 
 if TYPE_CHECKING:
     from slalom.engines.lanes.chunk import Chunk

@@ -26,11 +26,12 @@ from slalom.engines.lanes.cuda.place import CPU
 from slalom.engines.lanes.cuda.run import DeviceRun, why_step_by_step
 from slalom.engines.lanes.cuda.stage import Stage
 from slalom.engines.lanes.dropout import shares
+from slalom.engines.lanes.factors import Floats
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.mechanism import Buffers, Mechanism
 from slalom.engines.lanes.penalties import Penalties
-from slalom.engines.lanes.update import Floats, Kernels, RuleUpdate, TorchUpdate, Update, own_settings, stepped_by, thresholds
+from slalom.engines.lanes.update import Kernels, RuleUpdate, TorchUpdate, Update, own_settings, stepped_by, thresholds
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,13 @@ from slalom.engines.lanes.cuda.place import Classes, Data, device_of, moved, on_
 from slalom.engines.lanes.cuda.room import FEW, Room, room_for
 from slalom.engines.lanes.cuda.run import DeviceRun, why_step_by_step
 from slalom.engines.lanes.dropout import plain
+from slalom.engines.lanes.factors import Floats
+from slalom.engines.lanes.given import check_batches, check_rows, like
 from slalom.engines.lanes.lane import Lane
 from slalom.engines.lanes.layout import Layout, aliases
 from slalom.engines.lanes.losses import Loss
 from slalom.engines.lanes.making import chunk_size, modules_of
-from slalom.engines.lanes.update import Floats, kernels_for, thresholds
+from slalom.engines.lanes.update import kernels_for, thresholds
 from slalom.engines.lanes.workers import map_chunks
 
 EVALUATION_BATCH = 1024
@@ -118,12 +120,13 @@ class Lanes:
                 if isinstance(chunk.blocks, DeviceRun):  # found out later than those who read the notes at once would see
                     warnings.warn(note, RuntimeWarning, stacklevel=3)
 
-    def _map(self, work: Callable[[Chunk], T]) -> list[T]:
-        """The work of each chunk: on all cores, or one after another on the GPU."""
-        if self._stage is None:
-            return map_chunks(work, self._chunks)
-        with self._stage.here():
-            return [work(chunk) for chunk in self._chunks]
+    def _map(self, work: Callable[[Chunk], T], x: Tensor) -> list[T]:
+        """The work of each chunk on `x`: on all cores, or one after another on the GPU."""
+        with like(self._example[0], x):
+            if self._stage is None:
+                return map_chunks(work, self._chunks)
+            with self._stage.here():
+                return [work(chunk) for chunk in self._chunks]
 
     def _make_chunks(self, modules: Sequence[nn.Module], chunk: int | None = None) -> list[Chunk]:
         order = sorted(range(len(self.lanes)), key=self._kind)
@@ -198,9 +201,8 @@ class Lanes:
 
         Returns training loss and gradient norm, `[steps, lanes]`; NaN after a lane has retired or been stopped.
         """
-        for index in batches:
-            if index.dim() not in (1, 2) or (index.dim() == 2 and len(index) != len(self.lanes)):
-                raise BadValueError(f"batches must be [batch] or [{len(self.lanes)} lanes, batch], got {list(index.shape)}")
+        check_rows(x, y)
+        check_batches(batches, len(self.lanes))
         if self._stage is not None:
             self._classes.check(y)
         x, y = self._data.on(x), self._data.on(y)
@@ -209,7 +211,7 @@ class Lanes:
         def work(chunk: Chunk) -> tuple[Floats, Floats]:
             return chunk.epoch(x, y, [b if b.dim() == 1 or chunk.numbers == every else b[chunk.numbers] for b in batches])
 
-        done = self._map(work)
+        done = self._map(work, x)
         self._note_steps()
         return self._gather([d[0] for d in done]), self._gather([d[1] for d in done])
 
@@ -220,17 +222,19 @@ class Lanes:
 
         NaN for lanes that have retired or been stopped, but for those in `stopped`.
         """
+        check_rows(x, y)
         x, y = self._data.on(x), self._data.cast(y).cpu()
 
         def work(chunk: Chunk) -> Floats:
             return chunk.evaluate(x, y, measures, EVALUATION_BATCH, [k for k in stopped if k in chunk.numbers])
 
-        return self._gather(self._map(work))
+        return self._gather(self._map(work, x))
 
     def predict(self, x: Tensor) -> Tensor:
         """Outputs `[lanes, n, ...]` in evaluation mode (a retired lane's are those of its last finite state)."""
+        check_rows(x)
         x = self._data.on(x)
-        parts = self._map(lambda c: c.outputs(x, EVALUATION_BATCH))
+        parts = self._map(lambda c: c.outputs(x, EVALUATION_BATCH), x)
         out = parts[0].new_empty(len(self.lanes), *parts[0].shape[1:])
         for chunk, part in zip(self._chunks, parts, strict=True):
             out[chunk.numbers] = part

@@ -16,8 +16,9 @@ from slalom.engines.lanes.counter import lane_keys
 from slalom.engines.lanes.cuda.graph import Replayed
 from slalom.engines.lanes.cuda.stage import Stage
 from slalom.engines.lanes.cuda.step import Block, Step
+from slalom.engines.lanes.factors import Floats
 from slalom.engines.lanes.native.block import places
-from slalom.engines.lanes.update import Floats, RuleUpdate, TorchUpdate
+from slalom.engines.lanes.update import RuleUpdate, TorchUpdate
 
 if TYPE_CHECKING:
     from slalom.engines.lanes.chunk import Chunk
