@@ -106,11 +106,11 @@ def test_every_layer_and_dropout_are_the_processors(model: str) -> None:
 def test_replays_never_wait_for_the_device() -> None:
     lanes, batches = make(normed, mixed_lanes()), some_batches(20)
     lanes.epoch(X, Y, batches)
-    ((_, replayed),) = runs(lanes)[0].steps
+    ((step, replayed),) = runs(lanes)[0].steps
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for _ in range(3):
-            replayed()
+        for call in (replayed, replayed, step):
+            call()
     finally:
         torch.cuda.set_sync_debug_mode("default")
     runs(lanes)[0].block.place.zero_()

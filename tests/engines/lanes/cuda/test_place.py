@@ -72,10 +72,11 @@ def test_data_are_put_on_the_device_once_and_graphs_find_them_again(monkeypatch:
 
 
 def test_what_is_written_into_data_is_seen(played: PlayedStage) -> None:
-    x, batches = X.clone(), some_batches(6)
+    x, batches = X.double(), some_batches(5)  # of another dtype than the lanes': a copy is kept
     lanes, fresh = (make(mlp, mixed_lanes(), torch.float32) for _ in range(2))
     lanes.epoch(x, Y, batches)
     fresh.epoch(X, Y, batches)
+    assert len(lanes._data.kept) == 1
     x.mul_(2.0)
     assert (lanes.epoch(x, Y, batches)[0] == fresh.epoch(X * 2.0, Y, batches)[0]).all()
 
