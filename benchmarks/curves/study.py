@@ -75,7 +75,7 @@ def interval(right: int, of: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share."""
     z, p = 1.96, right / of
     middle, half = p + z * z / (2 * of), z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
-    return (middle - half) / (1 + z * z / of), (middle + half) / (1 + z * z / of)
+    return max(middle - half, 0.0) / (1 + z * z / of), (middle + half) / (1 + z * z / of)
 
 
 def shown(right: int, of: int) -> str:

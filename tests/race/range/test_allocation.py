@@ -85,8 +85,8 @@ def test_of_rates_alike_the_first_look_goes_on_with_the_lowest():
 
 
 def test_noise_does_not_undo_the_last_look():
-    # Batches differ by .3, and the first six are easier by .05 than all; up to step 70 the loss falls by .3, then harder ones come,
-    # on which it is just above 1, the more the higher the rate.
+    # Batches differ by .3, and the first six are easier by .05 than all; up to step 70 the loss falls by .3, then harder ones
+    # come, on which it is just above 1, the more the higher the rate.
     batch = np.random.default_rng(0).normal(0, 0.3, 2000)
     batch[:6] -= batch[:6].mean() + 0.05
     batch[70:] = 0.05 * (-1.0) ** np.arange(1930)
