@@ -11,8 +11,10 @@ Read once from the losses and rates alone, and once with a probe of 60 steps, wh
 
 Thresholds were set on six other tasks (moons, wine, a noisy sine, a teacher, breast_cancer, zipf). A first run on the tasks
 here, seeds 0 to 3, gave 94 % right with the probe, but 12 % of healthy runs called faulty: the probe then measured the losses of
-its own steps, where a smaller rate looks better than it is. It was changed, on the six, and three thresholds were made stricter;
-these are other seeds of the same three tasks.
+its own steps, where a smaller rate looks better than it is. It was changed, on the six, and three thresholds were made
+stricter. Seeds 4 to 7 gave 94.9 % right and 6.5 % called faulty. Since then a lower rate must win on three orders of the batches,
+and a rise is made good by less where the rate has decayed: both from twelve other tasks (`benchmarks.curves.design`). These are
+other seeds of the same three tasks; the truth is the same.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ TASKS = (
     Task("diabetes", lambda: load("diabetes"), "mlp:32:relu"),
     Task("spirals", lambda: load("spirals"), "mlp:64,32:tanh"),
 )
-SEEDS = (4, 5, 6, 7)
+SEEDS = (8, 9, 10, 11)
 GOOD = 0.05  # of the best's drop
 KEEP, RAISE, LOWER, OPEN = "keep", "raise", "lower", "open"
 CALLS: dict[str | None, str] = {
@@ -73,7 +75,7 @@ def interval(right: int, of: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share."""
     z, p = 1.96, right / of
     middle, half = p + z * z / (2 * of), z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
-    return (middle - half) / (1 + z * z / of), (middle + half) / (1 + z * z / of)
+    return max(middle - half, 0.0) / (1 + z * z / of), (middle + half) / (1 + z * z / of)
 
 
 def shown(right: int, of: int) -> str:

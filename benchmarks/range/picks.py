@@ -17,7 +17,7 @@ from slalom.engines.lanes import Lane, Lanes
 from slalom.race.order import batches
 
 PASS = 100  # steps of the rivals' test
-SEEDS = [200, 201]  # none of the truth's, so that no pick has seen the runs that judge it; 100 and 101 judged an earlier method
+SEEDS = [300, 301]  # none of the truth's, so that no pick has seen the runs that judge it; others judged earlier methods
 HABIT = {"sgd": 0.01, "momentum": 0.01, "rmsprop": 0.001, "adam": 0.001}
 Pick = dict[str, Any]  # lr, cost, and for lanes the interval
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,16 @@ def show(given: dict[str, Any], plot: Path | None, *, json: bool, page: Path | N
         return
     out = console()
     plain = not (out.encoding or "").lower().startswith("utf")
-    say(result.text(width=max(min(out.width, WIDEST) - LABELS, 20), ascii_only=plain))
+    text = result.text(width=max(min(out.width, WIDEST) - LABELS, 20), ascii_only=plain)
+    # A terminal would break long lines within a word; a pipe gets them whole.
+    say("\n".join(folded(line, out.width) for line in text.splitlines()) if out.is_terminal else text)
+
+
+def folded(line: str, width: int) -> str:
+    """A line of words that is too wide, folded between words; a drawing stays as it is."""
+    if len(line) <= width or line.startswith(" "):
+        return line
+    return textwrap.fill(line, width, subsequent_indent="      " if line.startswith("note: ") else "")
 
 
 def drawable(plot: Path) -> None:

@@ -76,3 +76,15 @@ def test_what_cannot_be_written_is_said_before_the_work(option, name, said, tmp_
     assert result.exit_code == 1
     assert said in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_long_lines_fold_between_words_and_drawings_stay() -> None:
+    from slalom.terminal.range_test import folded
+
+    said = "Train with lr = 0.0316 (31.6 times the default 0.001); training diverges from 0.178, 5.63 times as high."
+    lines = folded(said, 40).splitlines()
+    assert " ".join(lines) == said
+    assert max(map(len, lines)) <= 40
+    assert folded("note: " + said, 60).splitlines()[1].startswith("      ")
+    drawn = "  0.38 |" + " *" * 40
+    assert folded(drawn, 40) == drawn

@@ -68,10 +68,25 @@ def phases(lrs: Floats, losses: Floats, initial: float) -> Phases:
     slow = [i for i in range(best) if initial - losses[i] < SHARE * drop]
     bad = [i for i in range(best + 1, len(losses)) if not losses[i] - losses[best] <= SHARE * drop]
 
-    def between(i: int, j: int) -> float:
-        return float(np.sqrt(lrs[i] * lrs[j]))
-
     return Phases(
-        between(slow[-1], slow[-1] + 1) if slow else None,
-        between(bad[0] - 1, bad[0]) if bad else None,
+        _between(lrs, slow[-1]) if slow else None,
+        _between(lrs, bad[0] - 1) if bad else None,
     )
+
+
+def ruinous_from(lrs: Floats, losses: Floats, initial: float) -> float | None:
+    """The rate from which on training ends above the loss before it, or not finite; None where the test saw no such rate.
+
+    `phases` calls diverging what is 5 % of the drop above the least: the same where there is a cliff, less than ruin on a slope.
+
+    >>> ruinous_from(np.array([0.01, 0.1, 1.0]), np.array([0.5, 0.6, 3.0]), 2.0)
+    0.31622776601683794
+    """
+    best = int(np.argmin(losses))
+    over = [i for i in range(best + 1, len(losses)) if not losses[i] <= initial]
+    return _between(lrs, over[0] - 1) if over else None
+
+
+def _between(lrs: Floats, i: int) -> float:
+    """Midway, in log lr, to the next rate."""
+    return float(np.sqrt(lrs[i] * lrs[i + 1]))

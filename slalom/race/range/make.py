@@ -9,7 +9,7 @@ import numpy as np
 from slalom.race.range.alike import alike
 from slalom.race.range.allocation import Spent
 from slalom.race.range.chart import rate
-from slalom.race.range.curve import Phases, centred, phases
+from slalom.race.range.curve import Phases, centred, phases, ruinous_from
 from slalom.race.range.heats import Floats, Subject
 from slalom.race.range.pick import Profile, interval
 from slalom.race.range.result import RangeResult, points
@@ -27,7 +27,8 @@ def from_search(subject: Subject, spent: Spent, *, staged: bool) -> RangeResult:
     rungs = sorted(board.looks)
     levels = np.array([np.median(board.looks[r].level(TAIL)) for r in rungs])
     lrs = np.array([board.lr(r) for r in rungs])
-    seen = phases(lrs, alike(board, rungs, TAIL), spent.initial)
+    even = alike(board, rungs, TAIL)
+    seen = phases(lrs, even, spent.initial)
     found = bool(np.isfinite(levels).any()) and spent.falls
     suggestion, span = None, None
     if found:
@@ -50,9 +51,10 @@ def from_search(subject: Subject, spent: Spent, *, staged: bool) -> RangeResult:
         notes.append(f"the least loss was at the grid's edge; it was widened {spent.widened} time{'s' * (spent.widened > 1)}")
     best = float(lrs[int(np.argmin(levels))]) if found else None
     at_edge = found and int(np.argmin(levels)) in (0, len(lrs) - 1)
+    advice = _advice(subject, suggestion, seen, ruinous_from(lrs, even, spent.initial), at_edge)
     return RangeResult(
-        "lanes", subject.name, suggestion, span, seen, curve, {"lanes": suggestion, "least loss": best},
-        _advice(subject, suggestion, seen, at_edge), spent.initial, board.cost, notes=notes,
+        "lanes", subject.name, suggestion, span, seen, curve, {"lanes": suggestion, "least loss": best}, advice, spent.initial,
+        board.cost, notes=notes,
     )  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def from_sweep(subject: Subject, seen: Swept, method: str, by: str) -> RangeResu
     each = [1 if method == "sweep" else subject.per_epoch] * len(middle)
     curve = points(seen.lrs.tolist(), seen.losses.tolist(), each, smooth.tolist(), cut)
     at_edge = n == len(middle) and int(np.argmin(smooth)) == n - 1
-    advice = _advice(subject, suggestion, cut, at_edge)
+    advice = _advice(subject, suggestion, cut, ruinous_from(seen.lrs, smooth, initial) if n else None, at_edge)
     if suggestion is not None:
         advice += " A one-pass test is a cheap preview; method='lanes' is right more often."
     return RangeResult(method, subject.name, suggestion, None, cut, curve, named, advice, initial, seen.cost, by, notes)
@@ -85,7 +87,7 @@ def _three_digits(lr: float) -> float:
     return float(f"{lr:.3g}")
 
 
-def _advice(subject: Subject, suggestion: float | None, seen: Phases, at_edge: bool) -> str:
+def _advice(subject: Subject, suggestion: float | None, seen: Phases, ruin: float | None, at_edge: bool) -> str:
     if suggestion is None:
         return (
             "No learning rate lowered the loss: look at the data, the loss and the initialisation first, or at whether the model "
@@ -100,9 +102,11 @@ def _advice(subject: Subject, suggestion: float | None, seen: Phases, at_edge: b
             if ratio > 1
             else f" (1/{1 / ratio:.3g} of the default {rate(default)})"
         )
-    if seen.diverging_from is not None:
-        room = seen.diverging_from / suggestion
-        text += f"; training diverges from {rate(seen.diverging_from)}, {rate(room)} times as high" if room > 1 else ""
+    worse = seen.diverging_from
+    if worse is not None and worse > suggestion:
+        words = "training diverges from" if worse == ruin else "it does worse from"
+        text += f"; {words} {rate(worse)}, {rate(worse / suggestion)} times as high"
+        text += f", and diverges from {rate(ruin)}" if ruin is not None and ruin != worse else ""
     text += "."
     if at_edge:
         text += " The best is the last of the rates tried: try beyond it."

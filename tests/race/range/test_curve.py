@@ -7,8 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from slalom.race.range.curve import Phases, centred, phases
+from slalom.race.range.chart import chart
+from slalom.race.range.curve import Phases, centred, phases, ruinous_from
 from slalom.race.range.pick import KERNEL, Profile, interval
+from slalom.race.range.result import Point
 from slalom.race.range.suggest import RULES
 
 LRS = np.geomspace(1e-5, 1e1, 121)
@@ -47,6 +49,31 @@ def test_phases_of_curves_without_them():
     assert phases(LRS, np.full(121, np.inf), 1.0) == Phases(None, None)
     assert phases(LRS, np.linspace(0.9, 0, 121), 1.0) == Phases(None, None)  # falls from the start to the end
     assert phases(LRS[:3], np.array([1.0, 0.0, np.inf]), 1.0).diverging_from is not None
+
+
+def test_doing_worse_is_not_yet_ruin():
+    # 5 % of the drop above the least from -0.95 on, above the start from 0 on
+    loss = np.interp(X, [-5, -4, -2, -1, 1], [1, 1, 0, 0, 2])
+    assert np.log10(ruinous_from(LRS, loss, 1.0)) == pytest.approx(0, abs=0.051)
+    assert ruinous_from(LRS, loss, 1.0) > phases(LRS, loss, 1.0).diverging_from * 5
+    assert ruinous_from(LRS, np.minimum(loss, 1.0), 1.0) is None
+    cliff = np.where(X < 0.01, loss, np.inf)
+    assert np.log10(ruinous_from(LRS, cliff, 2.0)) == pytest.approx(0.025, abs=0.001)
+
+
+def test_the_chart_tells_a_short_look_from_a_long_one():
+    points = [
+        Point(10.0**k, loss, loss, loss, steps, 1, "useful") for k, loss, steps in ((-3, 0.9, 6), (-2, 0.2, 90), (-1, 0.1, 200))
+    ]
+    drawn = "\n".join(chart(points, 0.1, 1.0, "loss", 40, 6, ascii_only=True))
+    picture, key = drawn[: drawn.index("loss over")], drawn[drawn.index("loss over") :]
+    assert picture.count("o") == 2
+    assert picture.count("*") == 1
+    assert "* useful (o after few steps)" in key
+    alike = chart(
+        [Point(p.lr, p.loss, p.loss, p.loss, 200, 1, "useful") for p in points], 0.1, 1.0, "loss", 40, 6, ascii_only=True
+    )
+    assert "o after few" not in alike[-1]
 
 
 def test_steepest_and_minimum_of_a_logistic_fall():
@@ -93,9 +120,7 @@ def test_of_places_alike_the_lowest():
     profile = Profile(x, falling, 1.0)
     assert profile.place() > -1
     reached = -2 + 2 * (0.1 - 0.05) / 0.1  # where .05 of the drop is left
-    assert profile.place(0.05) == pytest.approx(
-        reached, abs=0.4
-    )  # the average is a little above the least, as beyond 0 is a cliff
+    assert profile.place(0.05) == pytest.approx(reached, abs=0.4)  # not quite: beyond the end there is a cliff
     assert profile.place(0.05) < profile.place(0.01) < profile.place()
 
 
