@@ -58,7 +58,7 @@ def race(
     l1: Annotated[str | None, _axis("S,..", "0,.001: lasso, by proximal steps; or subgradient(.001).")] = None,
     l2: Annotated[str | None, _axis("S,..", "0,.01: ridge, part of the gradient.")] = None,
     elastic_net: Annotated[str | None, _axis("L1/L2,..", "none,.001/.01.")] = None,
-    weight_decay: Annotated[str | None, _axis("S,..", "0,.01: decoupled, as AdamW's.")] = None,
+    weight_decay: Annotated[str | None, _axis("S,..", "0,.01: decoupled, as AdamW's; biases decay too.")] = None,
     augment: Annotated[str | None, _axis("SPEC,..", "none,noise=.1,shift=1+cutout=2, mixup, rotate, feature_drop.")] = None,
     label_smoothing: Annotated[str | None, _axis("S,..", "0,.1.")] = None,
     early_stopping: Annotated[str | None, _axis("N,..", "0,5: epochs without a better validation loss.")] = None,

@@ -27,6 +27,7 @@ from slalom.engines.fusible import alike, fusible, shared_storage, storage_of
 from slalom.engines.inside import traced
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.norms import sum_of_squares
+from slalom.engines.kernels.pool import runner
 from slalom.engines.kernels.storage import STORED, Storage
 from slalom.engines.kernels.tensors import ALIGN, TensorKernel, tensor_kernel, threads_for
 from slalom.engines.layout import hooks
@@ -166,7 +167,8 @@ class Table:
             self._hypers[:] = [values[name] for name in self.kernel.hypers] or 0.0
             self._for = values
         increment_version(self.params)  # before, while what `fits` has looked at is in the cache
-        self.kernel.step(len(self.params), *self._arguments, factor, threads_for(self.elements))
+        threads = threads_for(self.elements)
+        self.kernel.step(len(self.params), *self._arguments, factor, threads, runner(threads))
 
     def _addresses(self) -> tuple[int, ...]:
         """What the compiled step takes, from the table to the hypers."""

@@ -73,7 +73,8 @@ def race(
     - Regularisation and activation, each one value or a list, which is an axis: every rule is raced in every variant, by name
       on the leaderboard, with learning rates of its own. `dropout` (after hidden layers, or of a model's own `nn.Dropout`s),
       `l1` (proximal; `L1(s, "subgradient")`), `l2`, `elastic_net` (pairs `(l1, l2)`), all sparing biases, norms and PReLU slopes;
-      `weight_decay` (the rule's own, decoupled as AdamW's); `batch_norm`, `activation`, `width` (a
+      `weight_decay` (the rule's own, decoupled as AdamW's; of biases and norms too, as in torch: in training of your own,
+      `slalom.optim.decay_groups` spares them); `batch_norm`, `activation`, `width` (a
       factor on the hidden layers' widths: capacity) of a spec's model; `augment`
       (`"shift=1+noise=.1"`, or `slalom.nets` objects); `label_smoothing`; `early_stopping` (epochs of patience, or an
       `EarlyStopping`: on the validation loss, or with higher_is_better on the metric): each lane stops alone, and its figures

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from slalom.engines.kernels import cache
+from slalom.engines.kernels import cache, pool
 from slalom.engines.kernels.source import CHUNK, squares_source
 from slalom.engines.kernels.storage import C_TYPE, CONVERT
 
@@ -16,22 +16,30 @@ _UNIT = r"""/* sums of squares of tensors */
 #include <stdint.h>
 typedef double T;
 @CONVERT@
+@RUNNER@
 @FUNCTIONS@
+typedef struct {
+    int64_t n;
+    void *const *at;
+    const int64_t *sizes, *first;
+    double *partial;
+} SUMS;
 /* `partial[i]` becomes the sum over chunk i; `first` holds the number of each tensor's first chunk. */
 #define TENSORS(name) \
-void slalom_squares_##name(int64_t n, void *const *at, const int64_t *sizes, const int64_t *first, double *partial, \
-                           int threads) { \
-    (void)threads; \
-    _Pragma("omp parallel for num_threads(threads) if (threads > 1) schedule(static)") \
-    for (int64_t task = 0; task < first[n]; task++) { \
-        int64_t j = 0; \
-        for (int64_t last = n; last - j > 1;) { \
-            const int64_t middle = (j + last) / 2; \
-            if (first[middle] <= task) j = middle; else last = middle; \
-        } \
-        const int64_t from = (task - first[j]) * @CHUNK@, left = sizes[j] - from; \
-        partial[task] = squares_##name(left < @CHUNK@ ? left : @CHUNK@, (const TYPE_##name *)at[j] + from); \
+static void chunk_##name(void *given, int64_t task) { \
+    const SUMS *s = given; \
+    int64_t j = 0; \
+    for (int64_t last = s->n; last - j > 1;) { \
+        const int64_t middle = (j + last) / 2; \
+        if (s->first[middle] <= task) j = middle; else last = middle; \
     } \
+    const int64_t from = (task - s->first[j]) * @CHUNK@, left = s->sizes[j] - from; \
+    s->partial[task] = squares_##name(left < @CHUNK@ ? left : @CHUNK@, (const TYPE_##name *)s->at[j] + from); \
+} \
+void slalom_squares_##name(int64_t n, void *const *at, const int64_t *sizes, const int64_t *first, double *partial, \
+                           int threads, RUNNER *run) { \
+    SUMS s = {n, at, sizes, first, partial}; \
+    PIECES(run, first[n], threads, chunk_##name, &s); \
 }
 @TENSORS@
 """
@@ -45,6 +53,7 @@ def _library() -> ctypes.CDLL:
     source = _UNIT
     for key, value in {
         "CONVERT": CONVERT,
+        "RUNNER": pool.RUNNER,
         "FUNCTIONS": "\n".join(functions),
         "CHUNK": str(CHUNK),
         "TENSORS": "\n".join(f"TENSORS({name})" for name in C_TYPE),
@@ -63,5 +72,6 @@ def sum_of_squares(pointers: NDArray[np.int64], sizes: NDArray[np.int64], stored
     call(
         ctypes.c_int64(sizes.size), ctypes.c_void_p(pointers.ctypes.data), ctypes.c_void_p(sizes.ctypes.data),
         ctypes.c_void_p(first.ctypes.data), ctypes.c_void_p(partial.ctypes.data), ctypes.c_int(threads),
+        ctypes.c_void_p(pool.runner(threads)),
     )  # fmt: skip
     return float(partial.sum())

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from slalom.core.rule import Rule, Settings
-from slalom.engines.kernels import cache, objects
+from slalom.engines.kernels import cache, objects, pool
 from slalom.engines.kernels.kernel import PARALLEL_FROM, dtype_name
 from slalom.engines.kernels.source import filled, state_order
 from slalom.engines.kernels.storage import GOLDEN, Storage, StoredMemory
@@ -59,40 +59,55 @@ static void read_numbers(int64_t n, const double *hyper, void *const *at, const 
     }
 }
 
+typedef struct {
+    int64_t n, total, piece;
+    void *const *table;
+    const int64_t *sizes, *starts, *which_row;
+    const uint64_t *streams;
+    const ROW *rows;
+    double scale;
+} STEP;
+
+static void step_piece(void *given, int64_t task) {
+    const STEP *all = given;
+    const int64_t n = all->n, D = 0, *starts = all->starts, *sizes = all->sizes, from = task * all->piece;
+    const int64_t to = all->total - from < all->piece ? all->total : from + all->piece;
+    const uint64_t *streams = all->streams;
+    void *const *table = all->table;
+    const T factor = (T)all->scale;
+    T *log = 0;
+    int64_t first = 0;
+    (void)streams;
+    for (int64_t last = n; last - first > 1;) {
+        const int64_t middle = (first + last) / 2;
+        if (starts[middle] <= from) first = middle;
+        else last = middle;
+    }
+    for (int64_t j = first; j < n && starts[j] < to; j++) {
+        const int64_t begin = from > starts[j] ? from - starts[j] : 0;
+        const int64_t size = (to - starts[j] < sizes[j] ? to - starts[j] : sizes[j]) - begin;
+        if (size <= 0) continue;
+        const ROW *row = all->rows + all->which_row[j];
+@POINTERS@
+        const double *c = row->c;
+        const int which = which_loop(c);
+        (void)which;
+        RUN(plain, size);
+    }
+}
+
 /* Steps n tensors in place, and their numbers; `table` holds their p, g and states, n pointers each, `starts` where each begins
    in the range of all elements, `streams` the source of its random bits, `at` (double where `wide`) its numbers; every gradient
-   is multiplied by `scale`. `which` and `rows` are room for n of each. */
+   is multiplied by `scale`. `which_row` and `rows` are room for n of each. */
 void slalom_tensors(int64_t n, void *const *table, const int64_t *sizes, const int64_t *starts, void *const *at,
                     const uint8_t *wide, const uint64_t *streams, int64_t *which_row, ROW *rows, const double *hyper,
-                    double scale, int threads) {
+                    double scale, int threads, RUNNER *run) {
     /* Every thread has the same number of pieces, and the pieces the same size. */
     const int64_t total = starts[n], each = (total + threads * CHUNK - 1) / (threads * CHUNK), cuts = each ? each * threads : 1;
-    const int64_t piece = ((total + cuts - 1) / cuts + @ALIGN@ - 1) / @ALIGN@ * @ALIGN@, D = 0;
-    const T factor = (T)scale;
-    T *log = 0;
-    (void)threads; (void)streams;
+    const int64_t piece = ((total + cuts - 1) / cuts + @ALIGN@ - 1) / @ALIGN@ * @ALIGN@;
+    STEP all = {n, total, piece, table, sizes, starts, which_row, streams, rows, scale};
     read_numbers(n, hyper, at, wide, which_row, rows);
-    #pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t task = 0; task < cuts; task++) {
-        const int64_t from = task * piece, to = total - from < piece ? total : from + piece;
-        int64_t first = 0;
-        for (int64_t last = n; last - first > 1;) {
-            const int64_t middle = (first + last) / 2;
-            if (starts[middle] <= from) first = middle;
-            else last = middle;
-        }
-        for (int64_t j = first; j < n && starts[j] < to; j++) {
-            const int64_t begin = from > starts[j] ? from - starts[j] : 0;
-            const int64_t size = (to - starts[j] < sizes[j] ? to - starts[j] : sizes[j]) - begin;
-            if (size <= 0) continue;
-            const ROW *row = rows + which_row[j];
-@POINTERS@
-            const double *c = row->c;
-            const int which = which_loop(c);
-            (void)which;
-            RUN(plain, size);
-        }
-    }
+    PIECES(run, cuts, threads, step_piece, &all);
     for (int j = 0; j < NUMBERS; j++)
         for (int64_t i = 0; i < n; i++) {
             const double value = rows[which_row[i]].after[j];
@@ -132,20 +147,20 @@ class TensorKernel:
         if storage.stochastic:
             lines.append(f"const uint64_t key = MIX64(streams[j] + (uint64_t)row->after[0] * {GOLDEN:#x}ULL);")
         places = {
-            "POINTERS": "\n".join(" " * 12 + line for line in lines),
+            "POINTERS": "\n".join(" " * 8 + line for line in lines),
             "TAPE": "\n".join(f"    {line}" for line in self._prepare(tape, len(body.coefficients))),
             "NUMBERS": str(1 + len(self.scalars)),
             "ALIGN": str(ALIGN),
         }
         title = f"{settings.rule.name} on tensors: {settings.program!r}"
-        frame, dtype = _FRAME + objects.SOURCE, dtype_name(storage.compute)
+        frame, dtype = pool.RUNNER + _FRAME + objects.SOURCE, dtype_name(storage.compute)
         self.source = filled(frame, body, dtype, title, ("plain",), memory, **places)
         self.room = 8 * (2 * (1 + len(self.scalars)) + max(1, len(body.coefficients)))
         library = cache.library(self.source, SYMBOLS)
         number, pointer = ctypes.c_int64, ctypes.c_void_p
         self.looks: objects.Looks | None = objects.bound(library)
         self.step = library.slalom_tensors
-        self.step.argtypes = [number, *[pointer] * 9, ctypes.c_double, ctypes.c_int]
+        self.step.argtypes = [number, *[pointer] * 9, ctypes.c_double, ctypes.c_int, pointer]
         self.step.restype = None
 
     def _apart(self, made: Program, storage: Storage) -> tuple[Program, Storage]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from slalom.core.errors import StoreError
 from slalom.core.rule import Rule, Settings
-from slalom.engines.kernels import cache
+from slalom.engines.kernels import cache, pool
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.kernel import PARALLEL_FROM, dtype_name
 from slalom.engines.kernels.source import filled, state_order
@@ -34,16 +34,24 @@ _STEP = r"""
 #define AHEAD 6
 #define PIECE 512 /* elements of a row that are summed at a time, where it has several entries */
 
-/* Steps n rows of width D in place: row at[k] of the matrices in `table` (p, then the states) along the sum of the entries
-   order[first[k]..first[k + 1]) of G, entry k alone where `first` is null. `row` tells each its row of coefficients; all take
-   the first where it is null. */
-void slalom_rows(int64_t n, const int64_t *at, const int64_t *first, const int64_t *order, int64_t D, T *const *table, const T *G,
-                 const int64_t *row, const double *coef, double sign, int threads) {
-    const T factor = (T)sign;
+#define TOGETHER 64 /* rows that one thread takes at a time */
+typedef struct {
+    int64_t n, D;
+    const int64_t *at, *first, *order, *row;
+    T *const *table;
+    const T *G;
+    const double *coef;
+    double sign;
+} STEP;
+
+static void step_rows(void *given, int64_t task) {
+    const STEP *all = given;
+    const int64_t D = all->D, *at = all->at, *first = all->first, *order = all->order, begun = task * TOGETHER;
+    const int64_t n = all->n - begun < TOGETHER ? all->n : begun + TOGETHER;
+    T *const *table = all->table;
+    const T *G = all->G, factor = (T)all->sign;
     T *log = 0;
-    (void)threads; (void)coef;
-    #pragma omp parallel for num_threads(threads) if (threads > 1) schedule(dynamic, 64)
-    for (int64_t k = 0; k < n; k++) {
+    for (int64_t k = begun; k < n; k++) {
         const int64_t from = first ? first[k] : k, entries = first ? first[k + 1] - from : 1, whole = entries == 1 ? D : PIECE;
         if (k + AHEAD < n) { /* rows lie far apart: fetched while those before are worked on */
             const int64_t soon = at[k + AHEAD] * D, entry = first ? order[first[k + AHEAD]] : k + AHEAD;
@@ -52,7 +60,7 @@ void slalom_rows(int64_t n, const int64_t *at, const int64_t *first, const int64
                 __builtin_prefetch((const char *)(G + entry * D) + b);
             }
         }
-        const double *c = coef + (row ? row[k] : 0) * NCOEF;
+        const double *c = all->coef + (all->row ? all->row[k] : 0) * NCOEF;
         const int which = which_loop(c);
         (void)which;
         for (int64_t done = 0; done < D; done += whole) {
@@ -71,6 +79,15 @@ void slalom_rows(int64_t n, const int64_t *at, const int64_t *first, const int64
             RUN(plain, size);
         }
     }
+}
+
+/* Steps n rows of width D in place: row at[k] of the matrices in `table` (p, then the states) along the sum of the entries
+   order[first[k]..first[k + 1]) of G, entry k alone where `first` is null. `row` tells each its row of coefficients; all take
+   the first where it is null. */
+void slalom_rows(int64_t n, const int64_t *at, const int64_t *first, const int64_t *order, int64_t D, T *const *table, const T *G,
+                 const int64_t *row, const double *coef, double sign, int threads, RUNNER *run) {
+    STEP all = {n, D, at, first, order, row, table, G, coef, sign};
+    PIECES(run, (n + TOGETHER - 1) / TOGETHER, threads, step_rows, &all);
 }
 """
 
@@ -172,9 +189,9 @@ class StepKernel(_Compiled):
 
     def __init__(self, settings: Settings, dtype: torch.dtype) -> None:
         title = f"{settings.rule.name} on rows: {settings.program!r}"
-        super().__init__(program(settings), dtype, _STEP, "slalom_rows", title)
+        super().__init__(program(settings), dtype, pool.RUNNER + _STEP, "slalom_rows", title)
         number, pointer = ctypes.c_int64, ctypes.c_void_p
-        self._call.argtypes = [number, *[pointer] * 3, number, *[pointer] * 4, ctypes.c_double, ctypes.c_int]
+        self._call.argtypes = [number, *[pointer] * 3, number, *[pointer] * 4, ctypes.c_double, ctypes.c_int, pointer]
         self._call.restype = None
 
     def step(
@@ -193,7 +210,7 @@ class StepKernel(_Compiled):
         row = None if which is None else which.ctypes.data
         self._call(
             len(rows), rows.data_ptr(), first, order, entries.shape[1], table.ctypes.data, entries.data_ptr(), row,
-            coefficients.ctypes.data, sign, threads,
+            coefficients.ctypes.data, sign, threads, pool.runner(threads),
         )  # fmt: skip
 
 
