@@ -9,6 +9,7 @@ import numpy as np
 from slalom.doctor.case import Case
 from slalom.doctor.curve import Figure
 from slalom.doctor.curve.statistics import noise
+from slalom.doctor.curve.values import Floats
 from slalom.doctor.experiments.holdout import Held, held_out
 from slalom.doctor.finding import Finding, finding
 
@@ -22,8 +23,8 @@ LEARNT = 0.1
 APART_NUMBERS = 0.4  # for targets that are numbers, whose score swings more
 BY_HEART, GAP_BY_HEART, APART_BY_HEART = 0.97, 0.2, 0.1  # training skill; what validation rows lack, in skill and accuracy
 # By heart whatever the curve does: the same, from how much training skill on, for a gap this wide.
-PLAINLY = ((0.9, 0.5), (0.99, 0.3))
-STALE = 0.6  # of the run: the best look came before
+PLAINLY = ((0.9, 0.7), (0.99, 0.4))
+STALE, STALLED = 0.6, 0.02  # of the run, after which no look was better by this much
 WRONG = 0.08  # accuracy that validation rows must lack: a loss that rises by overconfidence alone does no harm
 WIDE = 0.4  # skill between the parts from which a third of it will do
 
@@ -51,9 +52,7 @@ def overfitted(case: Case) -> list[Finding]:
     clear = (
         fallen > shaky and still > 0 and case.reached[0] > LEARNT and not apart < (WRONG if gap < WIDE else WRONG / 3)
     )  # NaN: no classes
-    if not (clear and (fallen >= RISE or (fallen >= MILD_RISE and gap >= GAP))) and not _by_heart(
-        case, best / len(val), apart, gap
-    ):
+    if not (clear and (fallen >= RISE or (fallen >= MILD_RISE and gap >= GAP))) and not _by_heart(case, smooth, apart, gap):
         return []
     figures = (
         Figure(
@@ -68,12 +67,13 @@ def overfitted(case: Case) -> list[Finding]:
     return [finding("overfitting", figures, 0.85, run.looks[after].step, best=run.looks[best].step)]
 
 
-def _by_heart(case: Case, best: float, apart: float, gap: float) -> bool:
+def _by_heart(case: Case, val: Floats, apart: float, gap: float) -> bool:
     """Every training row is read, many others are not, and no later epoch has read them better, or the gap is a chasm."""
-    stale = case.reached[0] >= BY_HEART and best <= STALE and gap >= GAP_BY_HEART
+    at = round(STALE * len(val))
+    stale = case.reached[0] >= BY_HEART and val[at:].max() - val[:at].max() < STALLED and gap >= GAP_BY_HEART
     if not stale and not any(case.reached[0] >= high and gap >= wide for high, wide in PLAINLY):
         return False
-    return apart >= APART_BY_HEART or (math.isnan(apart) and gap >= 2 * GAP_BY_HEART)
+    return math.isnan(apart) or apart >= APART_BY_HEART
 
 
 def told_apart(case: Case) -> list[Finding]:

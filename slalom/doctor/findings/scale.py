@@ -26,7 +26,8 @@ def inputs(case: Case) -> list[Suspect]:
         raised.append(Figure("smallest", -c.largest, -SMALL, "(minus the) largest root mean square of a feature"))
     if not raised:
         return []
-    return [Suspect("unnormalised_inputs", tuple(raised), lambda k: k.fixed("unnormalised_inputs"), 1.1, 0, strong=_far(raised))]
+    strong = c.usual_spread > TIMES * SPREAD or _far([f for f in raised if f.name != "spread"])
+    return [Suspect("unnormalised_inputs", tuple(raised), lambda k: k.fixed("unnormalised_inputs"), 1.1, 0, strong=strong)]
 
 
 def targets(case: Case) -> list[Suspect]:

@@ -148,6 +148,25 @@ def test_narrow_layers():
     assert capacity.tiny(with_facts(made(), start=signals([1, 1]))) == []
 
 
+def test_units_that_are_copies():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    model.register_parameter("table", nn.Parameter(torch.randn(3, 3)))
+    assert start.alike(made(model=model)) == []
+    with torch.no_grad():
+        model[4].weight.zero_()  # as a block that starts at nothing
+    assert start.alike(made(model=model)) == []
+    with torch.no_grad():
+        for k in (0, 2, 4, 6):
+            model[k].weight.fill_(0.05)
+    assert [f.label for f in start.alike(made(model=model))] == ["bad_init"]
+
+
+def test_a_code_is_narrow_on_purpose():
+    narrow = with_facts(made(train=(X, X.clone()), val=None), start=signals([1, 1]))
+    assert capacity.small(narrow) == []
+    assert capacity.small(with_facts(made(train=(X, X + 1), val=None), start=signals([1, 1])))
+
+
 T = np.linspace(0, 1, 40)
 
 
@@ -243,6 +262,22 @@ def test_a_rate_that_is_too_high_late(levels, raised):
     with_facts(case, run=runs[0], skills=(Skill(1.0), Skill(1.0)), reached=(1 - mine[0], 1 - mine[1]))
     trial = Trial("rate dropped late", Change(case.setup, "a lower rate", ""), runs[1], 1 - other[0], 1 - other[1])
     assert [f.label for f in late._judged(case, trial)] == ["lr_too_high_late"] * raised
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "bold"),
+    [
+        (lambda m: torch.optim.Adam(m.parameters(), lr=0.1), True),
+        (lambda m: torch.optim.Adam(m.parameters(), lr=0.03), False),
+        (lambda m: torch.optim.SGD(m.parameters(), lr=1.0, momentum=0.9), True),
+        (lambda m: torch.optim.SGD(m.parameters(), lr=1.0), False),
+        (lambda m: torch.optim.SGD(m.parameters(), lr=0.1, momentum=1.0), True),
+        (lambda m: torch.optim.Adadelta(m.parameters(), lr=1.0), False),
+    ],
+)
+def test_rates_beyond_what_is_usual(optimizer, bold):
+    case = with_facts(made(optimizer), run=run_of([1.0] * 40, [1.0, 1.2] * 10), reached=(0.0, NAN), skills=(Skill(1.0), None))
+    assert [s.strong for s in rate.lower(case)] == [bold]
 
 
 def test_full_batches_of_a_short_run_are_strong_evidence():
