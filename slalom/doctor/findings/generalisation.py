@@ -21,7 +21,8 @@ CLEANER = 0.1  # accuracy or skill by which validation rows are read better
 BEHIND = 0.15  # skill that validation rows lack, from which it is asked why
 LEARNT = 0.1
 APART_NUMBERS = 0.4  # for targets that are numbers, whose score swings more
-BY_HEART, GAP_BY_HEART, APART_BY_HEART = 0.97, 0.2, 0.1  # training skill; what validation rows lack, in skill and accuracy
+BY_HEART, GAP_BY_HEART, APART_BY_HEART = 0.97, 0.15, 0.08  # training skill; what validation rows lack, in skill and accuracy
+GAP_NUMBERS = 0.2  # skill that they lack where targets are numbers
 # By heart whatever the curve does: the same, from how much training skill on, for a gap this wide.
 PLAINLY = ((0.9, 0.7), (0.99, 0.4))
 STALE, STALLED = 0.6, 0.02  # of the run, after which no look was better by this much
@@ -73,7 +74,7 @@ def _by_heart(case: Case, val: Floats, apart: float, gap: float) -> bool:
     stale = case.reached[0] >= BY_HEART and val[at:].max() - val[:at].max() < STALLED and gap >= GAP_BY_HEART
     if not stale and not any(case.reached[0] >= high and gap >= wide for high, wide in PLAINLY):
         return False
-    return math.isnan(apart) or apart >= APART_BY_HEART
+    return gap >= GAP_NUMBERS if math.isnan(apart) else apart >= APART_BY_HEART
 
 
 def told_apart(case: Case) -> list[Finding]:
