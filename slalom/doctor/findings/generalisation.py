@@ -22,6 +22,7 @@ BEHIND = 0.15  # skill that validation rows lack, from which it is asked why
 LEARNT = 0.1
 APART_NUMBERS = 0.4  # for targets that are numbers, whose score swings more
 BY_HEART, GAP_BY_HEART, APART_BY_HEART = 0.97, 0.15, 0.08  # training skill; what validation rows lack, in skill and accuracy
+CHANCE = 2.5  # standard errors of the accuracy on validation rows: a few of few rows are no gap
 GAP_NUMBERS = 0.2  # skill that they lack where targets are numbers
 # By heart whatever the curve does: the same, from how much training skill on, for a gap this wide.
 PLAINLY = ((0.9, 0.7), (0.99, 0.4))
@@ -74,7 +75,10 @@ def _by_heart(case: Case, val: Floats, apart: float, gap: float) -> bool:
     stale = case.reached[0] >= BY_HEART and val[at:].max() - val[:at].max() < STALLED and gap >= GAP_BY_HEART
     if not stale and not any(case.reached[0] >= high and gap >= wide for high, wide in PLAINLY):
         return False
-    return gap >= GAP_NUMBERS if math.isnan(apart) else apart >= APART_BY_HEART
+    if math.isnan(apart):
+        return gap >= GAP_NUMBERS
+    hits, rows = case.run.end.val_right, 1 if case.setup.val is None else len(case.setup.val[1])
+    return apart >= max(APART_BY_HEART, CHANCE * math.sqrt(max(hits * (1 - hits), 0.0) / rows))
 
 
 def told_apart(case: Case) -> list[Finding]:

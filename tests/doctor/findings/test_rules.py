@@ -178,8 +178,10 @@ T = np.linspace(0, 1, 40)
         (np.exp(-5 * T), 0.3 + np.exp(-5 * T), (1.0, 0.8), False),
         (0.5 + 0 * T, 0.4 + (T - 0.3) ** 2, (0.6, 0.5), False),
         (np.exp(-5 * T), 0.4 + 0.2 * np.sin(40 * T), (1.0, 0.95), False),
-        (np.exp(-9 * T), 0.4 + 0.3 * np.exp(-5 * T), (1.0, 0.8), True),  # by heart: the gap is a chasm
-        (np.exp(-9 * T), 0.15 + 0.3 * np.exp(-5 * T), (1.0, 0.9), False),
+        (np.exp(-9 * T), 0.4 + 0.3 * np.exp(-5 * T), (1.0, 0.7), True),  # by heart, though the loss does not rise
+        (np.exp(-9 * T), 0.4 + 0.3 * np.exp(-5 * T), (1.0, 0.8), False),  # four of twenty rows may be chance
+        (np.exp(-9 * T), 0.4 + 0.3 * np.exp(-5 * T), (NAN, NAN), True),
+        (np.exp(-9 * T), 0.1 + 0.3 * np.exp(-5 * T), (1.0, 0.7), False),
         (np.exp(-5 * T), NAN * T, (1.0, NAN), False),
         (np.exp(-5 * T), np.where(T > 0.5, INF, 1.0), (1.0, 0.8), False),
     ],
