@@ -266,6 +266,19 @@ def test_a_rate_that_is_too_high_late(levels, raised):
     assert [f.label for f in late._judged(case, trial)] == ["lr_too_high_late"] * raised
 
 
+@pytest.mark.parametrize(("its", "held"), [(0.14, True), (0.19, False), (NAN, False), (INF, False)])
+def test_a_late_rate_must_show_with_other_batches_too(monkeypatch, its, held):
+    case = made()
+    case.budget = 9.0
+    runs = iter([run_of(train=[0.2] * 20, val=[0.2] * 20), run_of(train=[its] * 20, val=[its] * 20)])
+    seeds = []
+    monkeypatch.setattr(late, "train", lambda setup, looks: seeds.append(setup.seed) or next(runs))
+    trial = Trial("rate dropped late", Change(case.setup, "a lower rate", ""), run_of(), 0.9, 0.9)
+    assert late._again(case, trial) is held
+    assert seeds == [case.setup.seed + 1] * 2
+    assert late._again(made(), trial)  # not to be paid: the first pair stands
+
+
 @pytest.mark.parametrize(
     ("optimizer", "bold"),
     [
