@@ -15,7 +15,8 @@ from slalom.doctor.finding import Finding, finding
 
 RISE, MILD_RISE, GAP = 0.15, 0.04, 0.3  # skill lost since the best look; the same where the parts are this far apart
 NOISES = 3.0
-APART, ERRORS = 0.13, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
+APART, ERRORS = 0.2, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
+APART_CLEANER = 0.13  # the same where validation rows are read better, which hardly anything but their labels brings
 SENSE = 0.3  # accuracy (or R2) on validation rows from which they can be called cleaner; below it neither part is read
 CLEANER = 0.1  # accuracy or skill by which validation rows are read better
 BEHIND = 0.15  # skill that validation rows lack, from which it is asked why
@@ -89,21 +90,23 @@ def told_apart(case: Case) -> list[Finding]:
     if held is None:
         return []
     apart, error = held.val - held.train, held.error
-    if abs(apart) < max(APART if held.what == "accuracy" else APART_NUMBERS, ERRORS * error):
+    usual = APART_CLEANER if apart > 0 else APART
+    least = max(usual if held.what == "accuracy" else APART_NUMBERS, ERRORS * error)
+    if not abs(apart) >= least:  # NaN tells nothing
         return []
     if apart > 0:
         if held.val < SENSE:
             return []
-        figures = _figures(held, apart, error)
+        figures = _figures(held, apart, least)
         return [finding("corrupted_labels", figures, 0.9, held.step, share=_share(held))]
     if case.reached[0] - case.reached[1] < BEHIND:
         return []
-    return [finding("train_val_mismatch", _figures(held, -apart, error), 0.88, held.step)]
+    return [finding("train_val_mismatch", _figures(held, -apart, least), 0.88, held.step)]
 
 
-def _figures(held: Held, apart: float, error: float) -> tuple[Figure, ...]:
+def _figures(held: Held, apart: float, least: float) -> tuple[Figure, ...]:
     words = f"{held.what} on validation rows ({held.val:.2f}) away from that on training rows held out ({held.train:.2f})"
-    return (Figure("apart", apart, max(APART, ERRORS * error), words),)
+    return (Figure("apart", apart, least, words),)
 
 
 def _share(held: Held) -> float:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from slalom.doctor.case import Case, Trial
 from slalom.doctor.experiments.gain import Gain
+from slalom.doctor.experiments.holdout import Held
 from slalom.doctor.findings import capacity, generalisation, imbalance, late, mismatch, rate, regularised, scale, start
 from slalom.doctor.fixes.fix import Change
 from slalom.doctor.probes.columns import Columns
@@ -165,6 +166,23 @@ def test_a_code_is_narrow_on_purpose():
     narrow = with_facts(made(train=(X, X.clone()), val=None), start=signals([1, 1]))
     assert capacity.small(narrow) == []
     assert capacity.small(with_facts(made(train=(X, X + 1), val=None), start=signals([1, 1])))
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "label"),
+    [
+        (0.60, 0.76, "corrupted_labels"),
+        (0.60, 0.70, None),
+        (0.76, 0.60, None),  # other shares of the classes bring as much
+        (0.90, 0.60, "train_val_mismatch"),
+        (0.10, 0.25, None),  # neither part is read
+        (NAN, 0.9, None),
+    ],
+)
+def test_parts_told_apart(monkeypatch, train, val, label):
+    monkeypatch.setattr(generalisation, "held_out", lambda case: Held(train, val, 0.02, "accuracy", 7))
+    case = with_facts(made(), run=run_of(train=[0.3] * 8), reached=(0.7, 0.3))
+    assert [f.label for f in generalisation.told_apart(case)] == [label] * (label is not None)
 
 
 T = np.linspace(0, 1, 40)
