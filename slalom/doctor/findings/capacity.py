@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from slalom.doctor.case import Case
 from slalom.doctor.curve import Figure
-from slalom.doctor.experiments.gain import MUCH
+from slalom.doctor.experiments.gain import CLEAR, MUCH
 from slalom.doctor.experiments.suspects import Suspect
 
 AFFINE = 1e-3
 GAINED = 0.7  # of a wider model's skill: a model that has come so far is not at fault; nearly all gain a little by more units
+FEW = 8  # units; of a wider layer more must be won, since with more units nearly every model learns faster
 CODED = 3  # numbers of an output
 NARROWEST, NARROW = 2, 1.2  # units through which all must pass: then the model is suspected first, by this weight
 
@@ -48,9 +49,10 @@ def small(case: Case) -> list[Suspect]:
         return []
     figure = Figure("units", -float(least), -64.0, "(minus the) units of the narrowest hidden layer")
     narrow = least <= NARROWEST
+    need = MUCH if least <= FEW else CLEAR
     weight, most = (NARROW, 1.0) if narrow else (0.7, GAINED)
     return [
-        Suspect("model_too_small", (figure,), lambda k: k.fixed("model_too_small"), weight, need=MUCH, most=most,
+        Suspect("model_too_small", (figure,), lambda k: k.fixed("model_too_small"), weight, need=need, most=most,
                 strong=narrow and not _codes(case))
     ]  # fmt: skip
 

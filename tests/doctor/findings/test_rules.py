@@ -57,6 +57,8 @@ def columns(mean, sd):
         ([0, 50], [1, 1], {"largest", "offset"}),
         ([0, 0], [1e-3, 2e-3], {"smallest"}),
         ([NAN, 0], [NAN, 1], set()),
+        ([0] * 20, [0.01] + [1] * 19, set()),  # a pixel that is hardly ever lit
+        ([0] * 20, [0.01] * 10 + [1] * 10, {"spread"}),
     ],
 )
 def test_scale_of_inputs(mean, sd, raised):
@@ -147,6 +149,10 @@ def test_signals_at_the_start(seen, labels):
 def test_narrow_layers():
     assert [s.label for s in capacity.small(with_facts(made(), start=signals([1, 1])))] == ["model_too_small"]
     assert capacity.tiny(with_facts(made(), start=signals([1, 1]))) == []
+    few = Signals(tuple(Layer(f"l{k}", 6, 1.0, 1.0, 1.0, 1) for k in range(2)), (), "", (), (), 1.0)
+    assert (
+        capacity.small(with_facts(made(), start=few))[0].need < capacity.small(with_facts(made(), start=signals([1, 1])))[0].need
+    )
 
 
 def test_units_that_are_copies():
