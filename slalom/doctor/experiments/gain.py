@@ -12,6 +12,8 @@ NEED = 0.12  # of the way from a constant prediction to no loss at all: less is 
 MUCH = 0.2  # the same for what nearly every run gains a little from: a higher rate, more units, more steps
 # A skill won beyond doubt; a smaller one must show in the share of right classes, where there are classes.
 CLEAR, RIGHT = 0.3, 0.02
+GIVEN = 0.1  # training skill that may be lost where validation rows win much
+SPOILT = 0.05  # validation skill that may be lost where the structure itself is wrong
 RUINED = 0.15  # validation skill lost, beside which a few more right classes confirm nothing
 SHRINK = 0.7  # what is still lost must shrink to this share
 HELD = 0.4  # of NEED that validation rows must confirm
@@ -41,9 +43,13 @@ class Gain:
     def total(self) -> float:
         return self.train if math.isnan(self.val) else 0.5 * (self.train + self.val)
 
-    def helps(self, need: float = NEED, strong: bool = False) -> bool:
-        """Whether so much is won that its absence was a fault; less will do where the evidence is `strong` already."""
+    def helps(self, need: float = NEED, strong: bool = False, sure: bool = False) -> bool:
+        """Whether so much is won that its absence was a fault; less will do where the evidence is `strong` already, and
+        validation rows need not gain where it is `sure`.
+        """
         if strong and self._slightly():
+            return True
+        if sure and self.train >= need and self.left <= SLIGHT_LEFT and self.val >= -SPOILT:
             return True
         held = math.isnan(self.val) or self.val >= HELD * need
         shown = math.isnan(self.right) or self.train >= CLEAR or self.right >= RIGHT
@@ -56,8 +62,8 @@ class Gain:
         return enough and held and shown
 
     def generalises(self) -> bool:
-        """Whether much is won on validation rows at no loss on training rows."""
-        return self.val >= CLEAR and self.train >= 0 and (math.isnan(self.right) or self.right >= 0)
+        """Whether much is won on validation rows at hardly any loss on training rows."""
+        return self.val >= CLEAR and self.train >= -GIVEN and (math.isnan(self.right) or self.right >= 0)
 
     def figures(self) -> tuple[Figure, ...]:
         """The evidence, in words."""

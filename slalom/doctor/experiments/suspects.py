@@ -23,7 +23,8 @@ class Suspect:
     while a rate may make up for part of them. `step`: at which the suspicion stood; None for the step at which its branch led.
     `need`: the skill that a trial must win; with `by_val`, one that wins much on validation rows and loses none on training
     rows has won too. `most`: no fault where the run as it stands has come to more than this share of the trial's skill.
-    `strong`: the evidence is such as healthy runs do not show, so that a small gain convicts.
+    `strong`: the evidence is such as healthy runs do not show, so that a small gain convicts. `sure`: the structure
+    is wrong by itself, so that validation rows need not gain.
     """
 
     label: str
@@ -35,6 +36,7 @@ class Suspect:
     by_val: bool = False
     most: float = 1.0
     strong: bool = False
+    sure: bool = False
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -79,7 +81,9 @@ def tested(case: Case, suspects: Sequence[Suspect]) -> list[Tested]:
             for g in gains
             if case.run.broke is not None or suspect.strong or suspect.by_val or case.reached[0] <= suspect.most * g.trial.train
         ]
-        helping = [g for g in gains if g.helps(suspect.need, suspect.strong) or (suspect.by_val and g.generalises())]
+        helping = [
+            g for g in gains if g.helps(suspect.need, suspect.strong, suspect.sure) or (suspect.by_val and g.generalises())
+        ]
         if helping:
             found.append(Tested(suspect, max(helping, key=lambda g: g.total)))
     return sorted(found, key=lambda t: -t.rank)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from slalom.doctor.case import Case
 from slalom.doctor.curve import Figure
-from slalom.doctor.experiments.gain import MUCH
+from slalom.doctor.experiments.gain import CLEAR, MUCH
 from slalom.doctor.experiments.suspects import Suspect
 
 AFFINE = 1e-3
 GAINED = 0.7  # of a wider model's skill: a model that has come so far is not at fault; nearly all gain a little by more units
+FEW = 8  # units; of a wider layer more must be won, since with more units nearly every model learns faster
 CODED = 3  # numbers of an output
 NARROWEST, NARROW = 2, 1.2  # units through which all must pass: then the model is suspected first, by this weight
 
@@ -28,7 +29,7 @@ def bent(case: Case) -> list[Suspect]:
             *figures,
             Figure("affine", -case.bend, -AFFINE, "(minus the) share of the outputs that is no affine map of the inputs"),
         )
-    return [Suspect("missing_nonlinearity", figures, lambda k: k.fixed("missing_nonlinearity"), 1.15, 0, strong=True)]
+    return [Suspect("missing_nonlinearity", figures, lambda k: k.fixed("missing_nonlinearity"), 1.15, 0, strong=True, sure=True)]
 
 
 def narrowest(case: Case) -> int:
@@ -44,15 +45,22 @@ def tiny(case: Case) -> list[Suspect]:
 def small(case: Case) -> list[Suspect]:
     """Narrow layers."""
     least = narrowest(case)
-    if not least:
+    if not least or (least > NARROWEST and _rebuilds(case)):
         return []
     figure = Figure("units", -float(least), -64.0, "(minus the) units of the narrowest hidden layer")
     narrow = least <= NARROWEST
+    need = MUCH if least <= FEW else CLEAR
     weight, most = (NARROW, 1.0) if narrow else (0.7, GAINED)
     return [
-        Suspect("model_too_small", (figure,), lambda k: k.fixed("model_too_small"), weight, need=MUCH, most=most,
+        Suspect("model_too_small", (figure,), lambda k: k.fixed("model_too_small"), weight, need=need, most=most,
                 strong=narrow and not _codes(case))
     ]  # fmt: skip
+
+
+def _rebuilds(case: Case) -> bool:
+    """Whether the targets are the inputs: the narrow layer is a code, and any wider one does better."""
+    x, y = case.setup.train
+    return x.numel() == y.numel() and bool((x.flatten() == y.flatten()).all())
 
 
 def _codes(case: Case) -> bool:

@@ -9,21 +9,25 @@ import numpy as np
 from slalom.doctor.case import Case
 from slalom.doctor.curve import Figure
 from slalom.doctor.curve.statistics import noise
+from slalom.doctor.curve.values import Floats
 from slalom.doctor.experiments.holdout import Held, held_out
 from slalom.doctor.finding import Finding, finding
 
 RISE, MILD_RISE, GAP = 0.15, 0.04, 0.3  # skill lost since the best look; the same where the parts are this far apart
 NOISES = 3.0
-APART, ERRORS = 0.13, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
+APART, ERRORS = 0.2, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
+APART_CLEANER = 0.13  # the same where validation rows are read better, which hardly anything but their labels brings
 SENSE = 0.3  # accuracy (or R2) on validation rows from which they can be called cleaner; below it neither part is read
 CLEANER = 0.1  # accuracy or skill by which validation rows are read better
 BEHIND = 0.15  # skill that validation rows lack, from which it is asked why
 LEARNT = 0.1
 APART_NUMBERS = 0.4  # for targets that are numbers, whose score swings more
-BY_HEART, GAP_BY_HEART, APART_BY_HEART = 0.97, 0.2, 0.1  # training skill; what validation rows lack, in skill and accuracy
+BY_HEART, GAP_BY_HEART, APART_BY_HEART = 0.97, 0.15, 0.08  # training skill; what validation rows lack, in skill and accuracy
+CHANCE = 2.5  # standard errors of the accuracy on validation rows: a few of few rows are no gap
+GAP_NUMBERS = 0.2  # skill that they lack where targets are numbers
 # By heart whatever the curve does: the same, from how much training skill on, for a gap this wide.
-PLAINLY = ((0.9, 0.5), (0.99, 0.3))
-STALE = 0.6  # of the run: the best look came before
+PLAINLY = ((0.9, 0.7), (0.99, 0.4))
+STALE, STALLED = 0.6, 0.02  # of the run, after which no look was better by this much
 WRONG = 0.08  # accuracy that validation rows must lack: a loss that rises by overconfidence alone does no harm
 WIDE = 0.4  # skill between the parts from which a third of it will do
 
@@ -51,9 +55,7 @@ def overfitted(case: Case) -> list[Finding]:
     clear = (
         fallen > shaky and still > 0 and case.reached[0] > LEARNT and not apart < (WRONG if gap < WIDE else WRONG / 3)
     )  # NaN: no classes
-    if not (clear and (fallen >= RISE or (fallen >= MILD_RISE and gap >= GAP))) and not _by_heart(
-        case, best / len(val), apart, gap
-    ):
+    if not (clear and (fallen >= RISE or (fallen >= MILD_RISE and gap >= GAP))) and not _by_heart(case, smooth, apart, gap):
         return []
     figures = (
         Figure(
@@ -68,12 +70,16 @@ def overfitted(case: Case) -> list[Finding]:
     return [finding("overfitting", figures, 0.85, run.looks[after].step, best=run.looks[best].step)]
 
 
-def _by_heart(case: Case, best: float, apart: float, gap: float) -> bool:
+def _by_heart(case: Case, val: Floats, apart: float, gap: float) -> bool:
     """Every training row is read, many others are not, and no later epoch has read them better, or the gap is a chasm."""
-    stale = case.reached[0] >= BY_HEART and best <= STALE and gap >= GAP_BY_HEART
+    at = round(STALE * len(val))
+    stale = case.reached[0] >= BY_HEART and val[at:].max() - val[:at].max() < STALLED and gap >= GAP_BY_HEART
     if not stale and not any(case.reached[0] >= high and gap >= wide for high, wide in PLAINLY):
         return False
-    return apart >= APART_BY_HEART or (math.isnan(apart) and gap >= 2 * GAP_BY_HEART)
+    if math.isnan(apart):
+        return gap >= GAP_NUMBERS
+    hits, rows = case.run.end.val_right, 1 if case.setup.val is None else len(case.setup.val[1])
+    return apart >= max(APART_BY_HEART, CHANCE * math.sqrt(max(hits * (1 - hits), 0.0) / rows))
 
 
 def told_apart(case: Case) -> list[Finding]:
@@ -84,21 +90,23 @@ def told_apart(case: Case) -> list[Finding]:
     if held is None:
         return []
     apart, error = held.val - held.train, held.error
-    if abs(apart) < max(APART if held.what == "accuracy" else APART_NUMBERS, ERRORS * error):
+    usual = APART_CLEANER if apart > 0 else APART
+    least = max(usual if held.what == "accuracy" else APART_NUMBERS, ERRORS * error)
+    if not abs(apart) >= least:  # NaN tells nothing
         return []
     if apart > 0:
         if held.val < SENSE:
             return []
-        figures = _figures(held, apart, error)
+        figures = _figures(held, apart, least)
         return [finding("corrupted_labels", figures, 0.9, held.step, share=_share(held))]
     if case.reached[0] - case.reached[1] < BEHIND:
         return []
-    return [finding("train_val_mismatch", _figures(held, -apart, error), 0.88, held.step)]
+    return [finding("train_val_mismatch", _figures(held, -apart, least), 0.88, held.step)]
 
 
-def _figures(held: Held, apart: float, error: float) -> tuple[Figure, ...]:
+def _figures(held: Held, apart: float, least: float) -> tuple[Figure, ...]:
     words = f"{held.what} on validation rows ({held.val:.2f}) away from that on training rows held out ({held.train:.2f})"
-    return (Figure("apart", apart, max(APART, ERRORS * error), words),)
+    return (Figure("apart", apart, least, words),)
 
 
 def _share(held: Held) -> float:

@@ -11,6 +11,8 @@ from slalom.doctor.case import Case, Trial
 from slalom.doctor.curve import Figure
 from slalom.doctor.finding import Finding, finding
 from slalom.doctor.fixes.fix import Change
+from slalom.doctor.run import train
+from slalom.doctor.run.branch import BRANCH_LOOKS
 from slalom.doctor.setup import Setup
 
 FROM, FACTOR = 0.75, 0.1  # of the run, from which the branch goes on at this share of the rate
@@ -20,7 +22,9 @@ FALLING = 0.65  # the level of the last fifth over that before: lower, and the r
 DONE = 0.995  # skill from which there is nothing to win
 GOOD, LEFT_GOOD, WON_GOOD = 0.94, 0.7, 0.009  # skill from which a late rate is harm only where so much of both losses goes
 LEFT_VAL_GOOD = 0.75
-MUCH, LEFT_MUCH = 0.04, 0.82  # skill won that is worth telling where noise keeps most of the loss
+MUCH = ((0.04, 0.82), (0.07, 0.88))  # skill won, share left, worth telling where noise keeps most of the loss
+RIGHT = 0.009  # of validation rows told right by it more, where there are classes
+AGAIN, AGAIN_VAL = 0.9, 0.97  # shares of the loss left by it with other batches
 STILL_HIGH = 0.3  # of the peak rate, at the end
 
 
@@ -47,7 +51,20 @@ def look(case: Case) -> list[Finding]:
     trial = case.tried("rate dropped late", dropped, whole=True)
     if trial is None:
         return []
-    return _judged(case, trial)
+    found = _judged(case, trial)
+    return found if found and _again(case, trial) else []
+
+
+def _again(case: Case, trial: Trial) -> bool:
+    """Whether other batches show it too, so that it is no luck of the last looks; true where that cannot be paid."""
+    if not case.affordable(1 + FROM):
+        return True
+    other = case.setup.seed + 1
+    runs = [train(s.changed(seed=other), looks=BRANCH_LOOKS) for s in (case.setup, trial.change.setup)]
+    case.spent += 2
+    (mine, mine_val), (its, its_val) = (case.level(run) for run in runs)
+    held = math.isnan(its_val) or its_val <= AGAIN_VAL * mine_val
+    return its <= AGAIN * mine and held
 
 
 def flat(seen: np.ndarray) -> float:
@@ -65,11 +82,14 @@ def _judged(case: Case, trial: Trial) -> list[Finding]:
         Figure("left", -left, -LEFT, f"(minus the) training loss of a branch with {trial.change.words}, over the run's own")
     ]
     good = case.reached[0] >= GOOD
-    ok = (left <= LEFT_GOOD and won >= WON_GOOD) if good else (left <= LEFT and won >= WON) or (left <= LEFT_MUCH and won >= MUCH)
+    steps = ((WON_GOOD, LEFT_GOOD),) if good else ((WON, LEFT), *MUCH)
+    ok = any(won >= much and left <= most for much, most in steps)
     if not math.isnan(trial.val):
         left_val = other[1] / mine[1] if mine[1] > 0 else 1.0
         figures.append(Figure("left_val", -left_val, -LEFT_VAL, "(minus the) validation loss of it, over the run's own"))
-        ok = ok and left_val <= (LEFT_VAL_GOOD if good else LEFT_VAL) and (good or trial.val - case.reached[1] >= WON_VAL)
+        right = trial.run.end.val_right - case.run.end.val_right
+        held = left_val <= LEFT_VAL_GOOD if good else left_val <= LEFT_VAL and trial.val - case.reached[1] >= WON_VAL
+        ok = ok and held and not right < RIGHT  # NaN: no classes
     return [finding("lr_too_high_late", figures, 0.8, _since(case))] if ok else []
 
 

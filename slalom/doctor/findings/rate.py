@@ -23,8 +23,9 @@ WHOLE = 0.4  # of the rows in one batch
 NEARLY_ALL, HARDLY = 0.9, 100  # of the rows; steps that make a whole run of such batches too short for nearly any model
 AWAY, GROWING = 100.0, 10.0  # times its start: a loss that has left; times what it was half a run before
 LEARNT = 0.2  # skill of a run that has learnt something
-KEPT = 0.1  # training skill that a branch without so much momentum may lack
+KEPT = 0.35  # training skill that a branch without so much momentum may lack, where validation rows win that much
 HASTY = 0.03  # update of a parameter over its size: healthy runs stay below a half of it
+BOLD = 49.0  # times a usual rate
 STAYED, BARELY = 0.03, 0.15  # way of the weights over their size, and skill, of a run that has not begun
 FAR, STILL = 100.0, 0.02  # times below the usual rate; skill that two higher rates must win for a third to be tried
 PEAK = 3.0  # times the loss of a constant prediction: no rate that suits goes there
@@ -155,11 +156,24 @@ def lower(case: Case) -> list[Suspect]:
     hasty = pace > HASTY
     if hasty:
         figures = (*figures, Figure("update", pace, HASTY, "median update of a parameter over its size"))
+    rate = _bare_rate(case)
+    if rate > BOLD:
+        figures = (*figures, Figure("rate", rate, BOLD, "rate over a usual one for such an optimizer, momentum counted"))
     bounded = case.loss is not None and (
         case.loss.softmax or case.loss.sigmoid
     )  # its gradient is, so it rises and does not leave
     left = gone and (case.run.broke is not None or not bounded)
-    return [Suspect("divergence" if left else "lr_too_high", figures, _lowered, by_val=True, strong=hasty)]
+    return [Suspect("divergence" if left else "lr_too_high", figures, _lowered, by_val=True, strong=hasty or rate > BOLD)]
+
+
+def _bare_rate(case: Case) -> float:
+    """The rate, as momentum multiplies it, over one that suits most models: 0.002 for adaptive optimizers, 0.1 for the others."""
+    name = type(case.optimizer).__name__
+    if name.startswith("Adadelta"):  # its rate is 1 by default
+        return 0.0
+    if name.startswith(ADAPTIVE):
+        return case.hyper("lr") / 2e-3
+    return case.hyper("lr") / (1 - min(case.hyper("momentum"), 0.99)) / 0.1
 
 
 def _peak(case: Case) -> float:

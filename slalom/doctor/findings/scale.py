@@ -8,6 +8,7 @@ from slalom.doctor.experiments.suspects import Suspect
 
 SPREAD, LARGE, SMALL, OFFSET = 30.0, 5.0, 0.1, 3.0
 TARGET_LARGE, TARGET_SMALL, TARGET_OFFSET = 5.0, 0.1, 3.0
+MANY = 16  # features, of which a tenth may hardly vary, as pixels at the rim do
 TIMES = 3.0  # a threshold passed so far is passed by no data that was prepared
 
 
@@ -17,7 +18,9 @@ def inputs(case: Case) -> list[Suspect]:
     if c is None:
         return []
     figures = [
-        Figure("spread", c.spread, SPREAD, "largest over smallest deviation of a feature"),
+        Figure(
+            "spread", c.usual_spread if len(c.sd) >= MANY else c.spread, SPREAD, "largest over smallest deviation of a feature"
+        ),
         Figure("largest", c.largest, LARGE, "largest root mean square of a feature"),
         Figure("offset", c.offset, OFFSET, "largest |mean| / deviation of a feature"),
     ]
@@ -26,7 +29,8 @@ def inputs(case: Case) -> list[Suspect]:
         raised.append(Figure("smallest", -c.largest, -SMALL, "(minus the) largest root mean square of a feature"))
     if not raised:
         return []
-    return [Suspect("unnormalised_inputs", tuple(raised), lambda k: k.fixed("unnormalised_inputs"), 1.1, 0, strong=_far(raised))]
+    strong = c.usual_spread > TIMES * SPREAD or _far([f for f in raised if f.name != "spread"])
+    return [Suspect("unnormalised_inputs", tuple(raised), lambda k: k.fixed("unnormalised_inputs"), 1.1, 0, strong=strong)]
 
 
 def targets(case: Case) -> list[Suspect]:

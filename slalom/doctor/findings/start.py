@@ -14,6 +14,7 @@ from slalom.doctor.probes.weights import Start
 
 WILD, TINY = 2.9, 0.25  # root mean square of weights over that of a fresh draw; He's and Xavier's lie between
 BIAS = 15.0
+MOSTLY = 0.6  # of the layers but the last
 DEAD = 0.6  # of a layer's units
 VANISH, EXPLODE = 0.02, 10.0  # gradient at the first layer, or time step, over that at the last
 DEEP = 4  # layers from which depth is to blame
@@ -22,10 +23,12 @@ GROWN = 30.0  # outputs of the last layer over those of the first
 
 
 def alike(case: Case) -> list[Finding]:
-    """Layers all of whose units start equal, and so stay; the last layer may."""
-    matrices = [w for w in case.weights if w.matrix]
+    """Layers all of whose units start equal, and so stay; the last layer may, and a few that a block starts at nothing."""
+    layers = {layer.name for layer in case.start.layers}  # tables and the like, which belong to no layer, say nothing
+    known = [w for w in case.weights if w.matrix]
+    matrices = [w for w in known if w.name.rpartition(".")[0] in layers] or known
     same = [w for w in matrices[:-1] if w.alike]
-    if not same or (len(same) < len(matrices) - 1 and not any(w.alike for w in matrices[:1])):
+    if not same or (len(same) < MOSTLY * (len(matrices) - 1) and not matrices[0].alike):
         return []
     words = f"layers whose units all start with equal weights ({', '.join(w.name for w in same[:4])})"
     return [finding("bad_init", (Figure("alike", float(len(same)), 1.0, words),), 0.96, 0, names=[w.name for w in same])]

@@ -45,6 +45,12 @@ class Outlook:
                 return False
         return True
 
+    def _ahead_by_val(self, run: Run) -> bool:
+        """What loses on training rows may win on validation rows, and be judged by them."""
+        if self.by_val is None or math.isnan(self.reached[1]):
+            return False
+        return self.by_val.of(run.looks[-1].val) > self.reached[1] + AT_LEAST
+
     def _lost(self, run: Run) -> bool:
         share = run.looks[-1].step / max(1, self.steps)
         if share < LEAST:
@@ -55,6 +61,8 @@ class Outlook:
         if share < HALF:
             return False
         if max(seen) < LOW and share < NEARLY:
+            return False
+        if self._ahead_by_val(run):
             return False
         late = max(1, len(seen) // 3)
         pace = (max(seen[-2:]) - max(seen[-2 - late : -late])) / late

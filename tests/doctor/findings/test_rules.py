@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from slalom.doctor.case import Case, Trial
 from slalom.doctor.experiments.gain import Gain
+from slalom.doctor.experiments.holdout import Held
 from slalom.doctor.findings import capacity, generalisation, imbalance, late, mismatch, rate, regularised, scale, start
 from slalom.doctor.fixes.fix import Change
 from slalom.doctor.probes.columns import Columns
@@ -56,6 +57,8 @@ def columns(mean, sd):
         ([0, 50], [1, 1], {"largest", "offset"}),
         ([0, 0], [1e-3, 2e-3], {"smallest"}),
         ([NAN, 0], [NAN, 1], set()),
+        ([0] * 20, [0.01] + [1] * 19, set()),  # a pixel that is hardly ever lit
+        ([0] * 20, [0.01] * 10 + [1] * 10, {"spread"}),
     ],
 )
 def test_scale_of_inputs(mean, sd, raised):
@@ -146,6 +149,46 @@ def test_signals_at_the_start(seen, labels):
 def test_narrow_layers():
     assert [s.label for s in capacity.small(with_facts(made(), start=signals([1, 1])))] == ["model_too_small"]
     assert capacity.tiny(with_facts(made(), start=signals([1, 1]))) == []
+    few = Signals(tuple(Layer(f"l{k}", 6, 1.0, 1.0, 1.0, 1) for k in range(2)), (), "", (), (), 1.0)
+    assert (
+        capacity.small(with_facts(made(), start=few))[0].need < capacity.small(with_facts(made(), start=signals([1, 1])))[0].need
+    )
+
+
+def test_units_that_are_copies():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    model.register_parameter("table", nn.Parameter(torch.randn(3, 3)))
+    assert start.alike(made(model=model)) == []
+    with torch.no_grad():
+        model[4].weight.zero_()  # as a block that starts at nothing
+    assert start.alike(made(model=model)) == []
+    with torch.no_grad():
+        for k in (0, 2, 4, 6):
+            model[k].weight.fill_(0.05)
+    assert [f.label for f in start.alike(made(model=model))] == ["bad_init"]
+
+
+def test_a_code_is_narrow_on_purpose():
+    narrow = with_facts(made(train=(X, X.clone()), val=None), start=signals([1, 1]))
+    assert capacity.small(narrow) == []
+    assert capacity.small(with_facts(made(train=(X, X + 1), val=None), start=signals([1, 1])))
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "label"),
+    [
+        (0.60, 0.76, "corrupted_labels"),
+        (0.60, 0.70, None),
+        (0.76, 0.60, None),  # other shares of the classes bring as much
+        (0.90, 0.60, "train_val_mismatch"),
+        (0.10, 0.25, None),  # neither part is read
+        (NAN, 0.9, None),
+    ],
+)
+def test_parts_told_apart(monkeypatch, train, val, label):
+    monkeypatch.setattr(generalisation, "held_out", lambda case: Held(train, val, 0.02, "accuracy", 7))
+    case = with_facts(made(), run=run_of(train=[0.3] * 8), reached=(0.7, 0.3))
+    assert [f.label for f in generalisation.told_apart(case)] == [label] * (label is not None)
 
 
 T = np.linspace(0, 1, 40)
@@ -159,8 +202,10 @@ T = np.linspace(0, 1, 40)
         (np.exp(-5 * T), 0.3 + np.exp(-5 * T), (1.0, 0.8), False),
         (0.5 + 0 * T, 0.4 + (T - 0.3) ** 2, (0.6, 0.5), False),
         (np.exp(-5 * T), 0.4 + 0.2 * np.sin(40 * T), (1.0, 0.95), False),
-        (np.exp(-9 * T), 0.4 + 0.3 * np.exp(-5 * T), (1.0, 0.8), True),  # by heart: the gap is a chasm
-        (np.exp(-9 * T), 0.15 + 0.3 * np.exp(-5 * T), (1.0, 0.9), False),
+        (np.exp(-9 * T), 0.4 + 0.3 * np.exp(-5 * T), (1.0, 0.7), True),  # by heart, though the loss does not rise
+        (np.exp(-9 * T), 0.4 + 0.3 * np.exp(-5 * T), (1.0, 0.8), False),  # four of twenty rows may be chance
+        (np.exp(-9 * T), 0.4 + 0.3 * np.exp(-5 * T), (NAN, NAN), True),
+        (np.exp(-9 * T), 0.1 + 0.3 * np.exp(-5 * T), (1.0, 0.7), False),
         (np.exp(-5 * T), NAN * T, (1.0, NAN), False),
         (np.exp(-5 * T), np.where(T > 0.5, INF, 1.0), (1.0, 0.8), False),
     ],
@@ -243,6 +288,35 @@ def test_a_rate_that_is_too_high_late(levels, raised):
     with_facts(case, run=runs[0], skills=(Skill(1.0), Skill(1.0)), reached=(1 - mine[0], 1 - mine[1]))
     trial = Trial("rate dropped late", Change(case.setup, "a lower rate", ""), runs[1], 1 - other[0], 1 - other[1])
     assert [f.label for f in late._judged(case, trial)] == ["lr_too_high_late"] * raised
+
+
+@pytest.mark.parametrize(("its", "held"), [(0.14, True), (0.19, False), (NAN, False), (INF, False)])
+def test_a_late_rate_must_show_with_other_batches_too(monkeypatch, its, held):
+    case = made()
+    case.budget = 9.0
+    runs = iter([run_of(train=[0.2] * 20, val=[0.2] * 20), run_of(train=[its] * 20, val=[its] * 20)])
+    seeds = []
+    monkeypatch.setattr(late, "train", lambda setup, looks: seeds.append(setup.seed) or next(runs))
+    trial = Trial("rate dropped late", Change(case.setup, "a lower rate", ""), run_of(), 0.9, 0.9)
+    assert late._again(case, trial) is held
+    assert seeds == [case.setup.seed + 1] * 2
+    assert late._again(made(), trial)  # not to be paid: the first pair stands
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "bold"),
+    [
+        (lambda m: torch.optim.Adam(m.parameters(), lr=0.1), True),
+        (lambda m: torch.optim.Adam(m.parameters(), lr=0.03), False),
+        (lambda m: torch.optim.SGD(m.parameters(), lr=1.0, momentum=0.9), True),
+        (lambda m: torch.optim.SGD(m.parameters(), lr=1.0), False),
+        (lambda m: torch.optim.SGD(m.parameters(), lr=0.1, momentum=1.0), True),
+        (lambda m: torch.optim.Adadelta(m.parameters(), lr=1.0), False),
+    ],
+)
+def test_rates_beyond_what_is_usual(optimizer, bold):
+    case = with_facts(made(optimizer), run=run_of([1.0] * 40, [1.0, 1.2] * 10), reached=(0.0, NAN), skills=(Skill(1.0), None))
+    assert [s.strong for s in rate.lower(case)] == [bold]
 
 
 def test_full_batches_of_a_short_run_are_strong_evidence():

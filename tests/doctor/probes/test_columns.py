@@ -45,3 +45,14 @@ def test_class_counts():
     assert class_counts(torch.tensor([0.0, 1.0, 1.0])) == [1, 2]
     assert class_counts(torch.tensor([0.5, 1.0])) is None
     assert class_counts(torch.arange(20)) is None
+
+
+def test_the_usual_spread_leaves_rare_pixels_out():
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(200, 20, generator=generator)
+    x[:, 0] *= 1e-3
+    assert measured(x).spread > 500
+    assert measured(x).usual_spread < 1.5
+    x[:, 1::2] *= 100
+    np.testing.assert_allclose(measured(x).usual_spread, 100, rtol=0.2)
+    assert measured(torch.full((4, 2), float("nan"))).usual_spread == 1
