@@ -18,14 +18,16 @@ def learning_curve(
         str | None,
         typer.Option(metavar="SPEC", help="mlp:64,64:relu, or package.module:factory.", show_default="an MLP sized to the data"),
     ] = None,
-    rule: Annotated[str | None, typer.Option(metavar="RULE", help="The update rule.", show_default="adam")] = None,
+    rule: Annotated[
+        str | None, typer.Option(metavar="RULE", help="adam, 'sgd(momentum=0.9)', torch.Adam.", show_default="adam")
+    ] = None,
     lr: Annotated[float | None, typer.Option(metavar="LR", help="Its learning rate.", show_default="the rule's own")] = None,
     sizes: Annotated[
         str | None, typer.Option(metavar="N,..", help="Numbers of training rows.", show_default="five, doubling up to all")
     ] = None,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="How many.", show_default="5")] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Of every run.", show_default="500")] = None,
-    batch_size: Annotated[int | None, typer.Option(metavar="N", help="Samples a step.", show_default="64")] = None,
+    batch_size: Annotated[str | None, typer.Option(metavar="N|full", help="Samples a step.", show_default="64")] = None,
     json: Annotated[bool, typer.Option("--json", help="The curve as one JSON object.")] = False,
 ) -> None:
     """Would more data help? The error against the number of training rows, and the advice that follows."""
@@ -33,7 +35,8 @@ def learning_curve(
 
     given: dict[str, Any] = {
         "data": data, "target": target, "task": task, "model": model, "rule": rule, "lr": lr,
-        "sizes": parsed(arguments.sizes, sizes), "seeds": seeds, "steps": steps, "batch_size": batch_size,
+        "sizes": parsed(arguments.sizes, sizes), "seeds": seeds, "steps": steps,
+        "batch_size": parsed(arguments.batch_size, batch_size),
     }  # fmt: skip
     from slalom.terminal import learning_curve as shown
 
