@@ -20,7 +20,6 @@ from slalom.terminal.output import console, say
 from slalom.terminal.session import Mode
 
 SHOWN = 8  # of the best trials on the live screen
-SLOWEST = 0.5  # seconds between two frames
 
 
 class Watch:

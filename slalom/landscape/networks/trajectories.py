@@ -32,10 +32,10 @@ def trajectory_plane(
 ) -> NetworkLandscape:  # fmt: skip
     """Trains one start by several rules as lanes, and draws their ways in the plane of largest variance, with the loss on it.
 
-    `model`, `data`, `rules` (default: sgd, momentum, rmsprop, adam), `batch_size`: as for `slalom.race`.
-    `lr`: one for all, or one a rule; None: rates picked by hand for the digits MLP. Every rule sees the same batches. `keep`: about so many points of each way
-    are kept for the plane. The share of the variance that the plane keeps is in the record and on the picture; so is how far
-    each run ends from the plane. Li et al. 2018, section 7. Errors: BadValueError, BadDataError.
+    `model`, `data`, `rules` (default: sgd, momentum, rmsprop, adam), `batch_size`: as for `slalom.race`. `lr`: one for all, or
+    one a rule; None: rates picked by hand for the digits MLP. Every rule sees the same batches. `keep`: about so many points of
+    each way are kept for the plane. The share of the variance that the plane keeps is in the record and on the picture; so is
+    how far each run ends from the plane. Li et al. 2018, section 7. Errors: BadValueError, BadDataError.
 
     >>> made = trajectory_plane("mlp:8", "iris", ["sgd", "adam"], lr=0.05, epochs=4, points=5)
     >>> len(made.planes[0].traces), 0 < sum(made.planes[0].kept) <= 1
