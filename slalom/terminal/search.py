@@ -17,7 +17,7 @@ from rich.text import Text
 
 from slalom.terminal import exits, marks, places
 from slalom.terminal.output import console, say
-from slalom.terminal.session import Mode
+from slalom.terminal.race.session import Mode
 
 SHOWN = 8  # of the best trials on the live screen
 
