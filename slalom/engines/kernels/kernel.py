@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from slalom.core.errors import BadValueError
-from slalom.core.rule import Settings
+from slalom.core.rule import Rule, Settings
 from slalom.engines.kernels import cache
 from slalom.engines.kernels.report import StepReport
 from slalom.engines.kernels.source import CHUNK, LOG_BYTES, lane_source, state_order
@@ -24,6 +25,7 @@ from slalom.engines.printers.tree import Program, program
 
 Array = NDArray[Any]
 _DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+PROGRAMS = 256  # whose C is remembered
 PARALLEL_FROM = 32768  # elements in all below which starting the threads costs more than it saves
 
 
@@ -37,14 +39,43 @@ def dtype_name(dtype: torch.dtype) -> str:
 class StepInC(NamedTuple):
     """The address of `slalom_step` (see source.py) and what it takes: states in order, numbers in a row of coefficients.
 
-    `log`: bytes of its workspace, 0 for none; then `chunks` numbers and bytes for its parts instead.
+    `log`: bytes of its workspace, for rows of up to `logged` elements; `chunks` numbers and bytes for the parts of longer ones.
     """
 
     address: int
     states: list[str]
     coefficients: int
     log: int
+    logged: int
     chunks: int
+
+
+@dataclass(frozen=True)
+class _Printed:
+    """A program as C, which only its rule, options, gates and dtype decide."""
+
+    program: Program
+    states: list[str]
+    changed: int
+    coefficients: int
+    tape: HostTape
+    source: str
+
+
+_printed: dict[tuple[Rule, tuple[Any, ...], torch.dtype], _Printed] = {}
+
+
+def _print(settings: Settings, dtype: torch.dtype) -> _Printed:
+    key = (settings.rule, settings.program, dtype)
+    if key not in _printed:
+        made = program(settings)
+        body = c_body(made)
+        tape = HostTape(made, [*body.coefficients, *(made.states[name] for name in made.scalar_states)])
+        text = lane_source(body, dtype_name(dtype), f"{settings.rule.name}: {settings.program!r}")
+        if len(_printed) >= PROGRAMS:
+            _printed.clear()
+        _printed[key] = _Printed(made, state_order(body), len(body.outputs), len(body.coefficients), tape, text)
+    return _printed[key]
 
 
 class Kernel:
@@ -58,17 +89,15 @@ class Kernel:
     def __init__(self, settings: Settings, dtype: torch.dtype) -> None:
         self.settings = settings
         self.dtype = dtype
-        self._made: Program = program(settings)
-        body = c_body(self._made)
-        self.element_states = self._made.element_states
-        self.scalar_states = self._made.scalar_states
-        self._used = state_order(body)  # the states that the C code reads or writes, in its order
-        self._changed = len(body.outputs)
-        self._count = max(1, len(body.coefficients))
-        new_scalars = [self._made.states[name] for name in self.scalar_states]
-        self._tape = HostTape(self._made, [*body.coefficients, *new_scalars])
-        self._coefficients = len(body.coefficients)
-        self.source = lane_source(body, dtype_name(dtype), f"{settings.rule.name}: {settings.program!r}")
+        printed = _print(settings, dtype)
+        self.element_states = printed.program.element_states
+        self.scalar_states = printed.program.scalar_states
+        self._used = printed.states  # the states that the C code reads or writes, in its order
+        self._changed = printed.changed
+        self._count = max(1, printed.coefficients)
+        self._tape = printed.tape
+        self._coefficients = printed.coefficients
+        self.source = printed.source
         self._library: ctypes.CDLL | None = None
         self._buffers = threading.local()
 
@@ -145,10 +174,11 @@ class Kernel:
         """What other C code needs to call this kernel's step for rows of this many elements, one at a time."""
         library = self.compile()._library
         assert library is not None
-        log = self._changed * width * torch.empty((), dtype=self.dtype).element_size()
+        each = self._changed * self.dtype.itemsize
+        logged = LOG_BYTES // each
         address = ctypes.cast(library.slalom_step, ctypes.c_void_p).value
         assert address is not None
-        return StepInC(address, self._used, self._count, log if log <= LOG_BYTES else 0, -(-width // CHUNK))
+        return StepInC(address, self._used, self._count, each * min(width, logged), logged, -(-width // CHUNK))
 
     def _buffer(self, name: str, size: int) -> Array:
         """Scratch memory of this Python thread, kept between steps."""
@@ -205,13 +235,18 @@ class RowCall:
         self.skip = per_row(f"{name}: skip", skip, self.n, np.uint8)
 
 
-def check_matrix(what: str, x: torch.Tensor, dtype: torch.dtype, shape: tuple[int, ...] | None) -> None:
-    """BadValueError unless x is a CPU matrix of that dtype (and shape) whose rows are contiguous."""
-    good = x.dim() == 2 and x.dtype == dtype and x.device.type == "cpu" and (x.shape[1] < 2 or x.stride(1) == 1)
+CPU = torch.device("cpu")
+
+
+def check_matrix(
+    what: str, x: torch.Tensor, dtype: torch.dtype, shape: tuple[int, ...] | None, device: torch.device = CPU
+) -> None:
+    """BadValueError unless x is a matrix of that dtype (and shape) on that device whose rows are contiguous."""
+    good = x.dim() == 2 and x.dtype == dtype and x.device == device and (x.shape[1] < 2 or x.stride(1) == 1)
     if not good or (shape is not None and tuple(x.shape) != shape):
         wanted = "[lanes, elements]" if shape is None else list(shape)
         raise BadValueError(
-            f"{what} must be a CPU matrix {wanted} of {dtype} with contiguous rows, "
+            f"{what} must be a {str(device).upper()} matrix {wanted} of {dtype} with contiguous rows, "
             f"got {list(x.shape)} of {x.dtype} on {x.device} with strides {x.stride()}"
         )
 

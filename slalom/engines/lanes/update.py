@@ -17,13 +17,17 @@ from torch import Tensor, nn
 from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
 from slalom.engines.kernels import Kernel, NoCompilerError, ReferenceKernel, compile_programs, reference_programs
-from slalom.engines.lanes.lane import Lane, TorchOptimizer, cycles_momentum
+from slalom.engines.kernels.cuda.driver import DriverError
+from slalom.engines.kernels.cuda.lane_kernel import LaneKernel, lane_kernels
+from slalom.engines.lanes.cuda.stage import Stage
+from slalom.engines.lanes.factors import Factors, Floats, Swing
+from slalom.engines.lanes.lane import Lane, TorchOptimizer
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.printers.proximal import proximal
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Kernels = dict[tuple[Any, ...], Kernel | ReferenceKernel]  # by program
+AnyKernel = Kernel | ReferenceKernel | LaneKernel
+Kernels = dict[tuple[Any, ...], AnyKernel]  # by program
 
 
 class Update(Protocol):
@@ -47,25 +51,6 @@ class Update(Protocol):
         ...
 
 
-def factors(lanes: Sequence[Lane], t: int) -> Floats:
-    """Each lane's schedule at step t (from 1); lanes that share one ask it once."""
-    known = {id(s): float(s(t - 1)) for s in {id(lane.schedule): lane.schedule for lane in lanes}.values() if s is not None}
-    return np.array([known.get(id(lane.schedule), 1.0) for lane in lanes])
-
-
-class Swing:
-    """The lanes whose schedule sets the momentum, and which hyper of theirs that is."""
-
-    def __init__(self, lanes: Sequence[Lane]) -> None:
-        self.names = {i: str(lane.momentum_hyper) for i, lane in enumerate(lanes) if cycles_momentum(lane.schedule)}
-        self.schedules: dict[int, Any] = {i: lanes[i].schedule for i in self.names}
-
-    def at(self, t: int) -> dict[int, float]:
-        """The momentum at step t (from 1), by row; lanes that share a schedule ask it once."""
-        known = {id(s): float(s.momentum(t - 1)) for s in {id(s): s for s in self.schedules.values()}.values()}
-        return {i: known[id(s)] for i, s in self.schedules.items()}
-
-
 class RuleUpdate:
     """Lanes of one program (rule, options, gates), each with its own hypers, by the program's kernel.
 
@@ -73,14 +58,14 @@ class RuleUpdate:
     """
 
     def __init__(
-        self, lanes: Sequence[Lane], params: Tensor, kernel: Kernel | ReferenceKernel, settings: Sequence[Settings] | None = None
+        self, lanes: Sequence[Lane], params: Tensor, kernel: AnyKernel, settings: Sequence[Settings] | None = None
     ) -> None:
         settings = own_settings(lanes) if settings is None else settings
         self.lanes = lanes
         self.kernel = kernel
         self.faults: dict[int, str] = {}
         self.values: dict[str, Floats] = {k: np.array([s.values[k] for s in settings]) for k in settings[0].rule.hypers}
-        self.swing = Swing(lanes)
+        self.factors, self.swing = Factors(lanes), Swing(lanes)
         self.scheduled = any(lane.schedule is not None for lane in lanes)
         self.rows = np.arange(len(lanes))
         init = [s.init(row) for s, row in zip(settings, params, strict=True)]
@@ -88,30 +73,33 @@ class RuleUpdate:
         self.scalars = {k: np.array([float(getattr(s, k)) for s in init]) for k in kernel.scalar_states}
 
     def hypers(self, t: int) -> dict[str, Floats]:
-        """Values `[rows]` at step t: the schedule scales lr, is itself given to rules that ask for it, and may set momentum."""
-        if not self.scheduled:
-            return self.values
-        factor = factors(self.lanes, t)
-        now = {k: v * factor if k in ("lr", "schedule") else v for k, v in self.values.items()}
-        for row, value in self.swing.at(t).items():
-            name = self.swing.names[row]
-            if now[name] is self.values[name]:
-                now[name] = now[name].copy()
-            now[name][row] = value
+        """Values `[rows]` at step t."""
+        return {k: v[0] for k, v in self._over([t]).items()}
+
+    def _over(self, steps: Sequence[int]) -> dict[str, Floats]:
+        """Values `[steps, rows]`: the schedule scales lr, is itself given to rules that ask for it, and may set momentum."""
+        now = {k: np.repeat(v[None], len(steps), 0) for k, v in self.values.items()}
+        if self.scheduled:
+            factor = self.factors.at(steps)
+            for k in ("lr", "schedule"):
+                if k in now:
+                    now[k] *= factor
+            for row, momentum in self.swing.at(steps).items():
+                now[self.swing.names[row]][:, row] = momentum
         return now
 
     def ahead(self, begin: int, steps: int) -> tuple[Floats, list[dict[str, Floats]]]:
         """Coefficients `[steps, rows, ...]` of the steps after `begin`; scalar states before each step, and after the last."""
         n, every = len(self.lanes), range(begin + 1, begin + steps + 1)
+        now = self._over(every)
         if self.scalars:
             made, held = [], [self.scalars]
-            for t in every:
-                rows, after = self._rows({k: v[None] for k, v in self.hypers(t).items()}, [t], held[-1])
+            for i, t in enumerate(every):
+                rows, after = self._rows({k: v[i : i + 1] for k, v in now.items()}, [t], held[-1])
                 made.append(rows)
                 held.append(after)
             return np.concatenate(made).reshape(steps, n, -1), held
-        now = [self.hypers(t) for t in every] if self.scheduled else [self.values] * steps
-        rows, _ = self._rows({k: np.stack([v[k] for v in now]) for k in self.values}, every, {})
+        rows, _ = self._rows(now, every, {})
         return rows.reshape(steps, n, -1), [{}] * (steps + 1)
 
     def _rows(
@@ -143,11 +131,11 @@ class RuleUpdate:
         return stepped, np.sqrt(report.grad_sq)
 
     def state_dict(self) -> dict[str, Any]:
-        return {**self.states, **{k: torch.from_numpy(v) for k, v in self.scalars.items()}}
+        return {**{k: v.cpu() for k, v in self.states.items()}, **{k: torch.from_numpy(v) for k, v in self.scalars.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.states = {k: state[k].clone() for k in self.states}
-        self.scalars = {k: state[k].numpy().copy() for k in self.scalars}
+        self.states = {k: state[k].clone().to(v.device) for k, v in self.states.items()}
+        self.scalars = {k: state[k].cpu().numpy().copy() for k in self.scalars}
 
     def take(self, row: int, other: RuleUpdate, place: int) -> None:
         for k, v in self.states.items():
@@ -188,15 +176,23 @@ def stepped_by(lanes: Sequence[Lane]) -> list[Settings]:
     return made
 
 
-def kernels_for(lanes: Sequence[Lane], dtype: torch.dtype) -> tuple[Kernels, str]:
-    """A kernel for each program among the lanes, compiled where that is possible; and a sentence where it is not."""
+def kernels_for(lanes: Sequence[Lane], dtype: torch.dtype, stage: Stage | None = None) -> tuple[Kernels, str]:
+    """A kernel for each program among the lanes, compiled where that is possible; and a sentence where it is not.
+
+    `stage`: the GPU that the lanes are on; None: they are the processor's.
+    """
     distinct = {s.program: s for s in stepped_by(lanes)}
     plain = {p: s for p, s in distinct.items() if not any(state.window for state in s.states.values())}
     made: Kernels = {}
     note = ""
     try:
-        made.update(zip(plain, compile_programs(list(plain.values()), dtype), strict=True))
-    except (NoCompilerError, StoreError) as error:
+        compiled: Sequence[AnyKernel]
+        if stage is None:
+            compiled = compile_programs(list(plain.values()), dtype)
+        else:
+            compiled = lane_kernels(list(plain.values()), dtype, stage.gpu) if plain else []
+        made.update(zip(plain, compiled, strict=True))
+    except (NoCompilerError, StoreError, DriverError) as error:
         note = f"rules run by torch, several times slower than compiled: {error}"
         distinct = {s.program: s for s in own_settings(lanes)}
     rest = [s for p, s in distinct.items() if p not in made]
@@ -221,14 +217,14 @@ class TorchUpdate:
             own = [nn.Parameter(v[0]) for v in layout.split(params[i : i + 1]).values()]
             self.parameters.append(own)
             self.optimizers.append(lane.optimizer.cls(own, **lane.optimizer.arguments))
-        self.swing = Swing(lanes)
+        self.factors, self.swing = Factors(lanes), Swing(lanes)
         self.base: list[list[Any]] = [[group.get("lr") for group in o.param_groups] for o in self.optimizers]
 
     def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None) -> tuple[Mask, Floats]:
-        norms: Floats = torch.linalg.vector_norm(grads, dim=1, dtype=torch.float64).numpy()
+        norms: Floats = torch.linalg.vector_norm(grads, dim=1, dtype=torch.float64).cpu().numpy()
         finite = live & np.isfinite(norms)
-        swing = self.swing.at(t)
-        for i, (optimizer, factor) in enumerate(zip(self.optimizers, factors(self.lanes, t), strict=True)):
+        swing = {i: float(v[0]) for i, v in self.swing.at([t]).items()}
+        for i, (optimizer, factor) in enumerate(zip(self.optimizers, self.factors.at([t])[0], strict=True)):
             if not finite[i]:
                 continue
             before = params[i].clone()

@@ -169,18 +169,24 @@ class OptunaSampler:
 
     def ask(self, count: int, history: Sequence[Past]) -> list[Asked]:
         self._bring(history)
-        self.study.sampler = self._sampler(len(history))
+        self.study.sampler = sampler = self._sampler(len(history))
+        points = sampler.batch(self.study, count) if self.kind == "tpe" and not self.shared else None  # type: ignore[attr-defined]
+        if points is not None:  # the study hears of them from the history
+            alone = {k: outward(p, p.grid(1)[0]) for k, p in self.space.params.items() if self.distributions[k].single()}
+            return [self._asked({**alone, **params}, {}) for params in points]
         out = []
         for i in range(count):
             trial = self.study.ask(self.distributions)
             self.theirs[len(history) + i] = trial.number
-            point = {k: inward(p, trial.params[k]) for k, p in self.space.params.items()}
-            raw = {k: v for k, v in trial.params.items() if outward(self.space[k], point[k]) != v}  # lost to rounding
             attrs = self.study._storage.get_trial(trial._trial_id).system_attrs if self.kind == "nsga2" else {}
             noted = {k: v for k, v in attrs.items() if k == NOTED}
-            noted |= {SHARED: trial.number} if self.shared else {}
-            out.append(Asked(point, {**noted, **({RAW: raw} if raw else {})}))
+            out.append(self._asked(trial.params, noted | ({SHARED: trial.number} if self.shared else {})))
         return out
+
+    def _asked(self, params: dict[str, Any], noted: dict[str, Any]) -> Asked:
+        point = {k: inward(p, params[k]) for k, p in self.space.params.items()}
+        raw = {k: params[k] for k in point if outward(self.space[k], point[k]) != params[k]}  # lost to rounding
+        return Asked(point, {**noted, **({RAW: raw} if raw else {})})
 
 
 def new_study(storage: str | None, name: str) -> optuna.Study:

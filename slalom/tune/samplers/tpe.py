@@ -23,6 +23,7 @@ from scipy.special import log_ndtr, ndtr, ndtri_exp
 
 Array = np.ndarray[Any, Any]
 Columns = dict[str, Array]
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 MANY = 200  # kernels from which it is worth looking for those that are alike
 
 
@@ -158,14 +159,41 @@ class BatchTPE(TPESampler):
             self.ended = _Ended(len(trials), density, [t.number for t in rest], self._numbers(study, rest, space))
         return self.ended
 
-    def _sample(self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
+    def _others(
+        self, study: optuna.Study, space: dict[str, BaseDistribution], without: int | None = None
+    ) -> tuple[_Ended, Columns]:
+        """What is known of the trials that have ended; and all that are not good, those under way among them, by age."""
         trials = study.get_trials(deepcopy=False)
-        ended = self._of_ended(study, [t for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)], search_space)
-        running = [t for t in trials if t.state == TrialState.RUNNING and t.number != trial.number]
-        running = [t for t in running if search_space.keys() <= self._get_params(t, study).keys()]
-        lies = self._numbers(study, running, search_space)
+        ended = self._of_ended(study, [t for t in trials if t.state in ENDED], space)
+        running = [t for t in trials if t.state == TrialState.RUNNING and t.number != without]
+        running = [t for t in running if space.keys() <= self._get_params(t, study).keys()]
+        lies = self._numbers(study, running, space)
         order = np.argsort([*ended.numbers, *(t.number for t in running)], kind="stable")  # weights go by age
-        rest = self._parzen({k: np.concatenate([v, lies[k]])[order] for k, v in ended.rest.items()}, search_space)
-        found = ended.good.sample(self._rng.rng, self._n_ei_candidates)
-        point = self._compare(found, ended.good.log_pdf(found) - rest.log_pdf(found))
+        return ended, {k: np.concatenate([v, lies[k]])[order] for k, v in ended.rest.items()}
+
+    def _point(self, good: _Parzen, rest: Columns, space: dict[str, BaseDistribution]) -> dict[str, Any]:
+        """The best of some candidates, as numbers within."""
+        found = good.sample(self._rng.rng, self._n_ei_candidates)
+        point: dict[str, Any] = self._compare(found, good.log_pdf(found) - self._parzen(rest, space).log_pdf(found))
+        return point
+
+    def _sample(self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
+        ended, rest = self._others(study, search_space, trial.number)
+        point = self._point(ended.good, rest, search_space)
         return {k: d.to_external_repr(point[k]) for k, d in search_space.items()}
+
+    def batch(self, study: optuna.Study, count: int) -> list[dict[str, Any]] | None:
+        """The values that Optuna would give so many trials, asked one after another; None while there are too few to go by.
+
+        The study does not hear of them: that is for who asks.
+        """
+        if not self.space or sum(t.state in ENDED for t in study.get_trials(deepcopy=False)) < self._n_startup_trials:
+            return None
+        ended, rest = self._others(study, self.space)
+        points = []
+        for _ in range(count):
+            point = self._point(ended.good, rest, self.space)
+            value = {k: d.to_external_repr(point[k]) for k, d in self.space.items()}
+            rest = {k: np.append(rest[k], float(d.to_internal_repr(value[k]))) for k, d in self.space.items()}
+            points.append(value)
+        return points

@@ -79,8 +79,9 @@ def rowed(
         choice = EachChoice.of([smalls[shapes.index(kind)] for kind in kinds], loss, x)
     except (Unfit, NoCompilerError, StoreError):
         return None
-    length = max(Layout.of(m).length for m in smalls)
-    return [Row(m, length, kinds.index(s)) for m, s in zip(smalls, shapes, strict=True)], choice
+    layouts = {kind: Layout.of(smalls[shapes.index(kind)]) for kind in kinds}  # an architecture has one
+    length = max(layout.length for layout in layouts.values())
+    return [Row(layouts[s].row(m), length, kinds.index(s)) for m, s in zip(smalls, shapes, strict=True)], choice
 
 
 class MLPs:

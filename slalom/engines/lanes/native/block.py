@@ -40,10 +40,10 @@ class Company(Protocol):
 class _Block(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in (
-            "steps", "lanes", "across", "batch", "shared", "loss", "row", "coefficients", "by_step",
+            "steps", "lanes", "across", "batch", "shared", "loss", "row", "coefficients", "by_step", "logged",
         )),
         *((name, ctypes.c_void_p) for name in (
-            "layers", "layer", "params", "x", "y", "index", "keys", "buffers", "l2", "l1", "step", "states", "strides",
+            "layers", "lengths", "layer", "params", "x", "y", "index", "keys", "buffers", "l2", "l1", "step", "states", "strides",
             "coefficient", "clip", "live", "taken", "losses", "squares", "wrong", "memory", "grads", "workspace", "partial", "ok",
         )),
     ]  # fmt: skip
@@ -137,9 +137,10 @@ class Blocks:
         chains = self.company.chains_of(n, rows.buffers, tuple(given.x.shape[1:]))
         held = [rows.buffers[k] for k in (*chains[0].norms, *chains[0].shares)]
         pointers = np.array([b.data_ptr() for b in held] or [0], np.uint64)
-        known = {id(c): (len(c.rows), c.rows.ctypes.data) for c in {id(c): c for c in chains}.values()}
+        known = {id(c): (len(c.rows), c.length, c.rows.ctypes.data) for c in {id(c): c for c in chains}.values()}
         layers = np.array([known[id(c)][0] for c in chains])
-        layer = np.array([known[id(c)][1] for c in chains], np.uint64)
+        lengths = np.array([known[id(c)][1] for c in chains])
+        layer = np.array([known[id(c)][2] for c in chains], np.uint64)
         states = np.array([s.data_ptr() for s in rows.states] or [0], np.uint64)
         strides = np.array([s.stride(0) for s in rows.states] or [0])
         coefficients = np.ascontiguousarray(rows.coefficients, np.float64)
@@ -150,8 +151,9 @@ class Blocks:
         kernel = rows.kernel
         call = _Block(
             steps, n, across, batch, int(shared), self.company.loss, width, kernel.coefficients, int(patches),
-            layers=layers.ctypes.data, layer=layer.ctypes.data, params=rows.params.data_ptr(),
-            x=given.x.data_ptr(), y=given.y.data_ptr(), index=given.index.data_ptr() + 8 * own,
+            kernel.logged,
+            layers=layers.ctypes.data, lengths=lengths.ctypes.data, layer=layer.ctypes.data,
+            params=rows.params.data_ptr(), x=given.x.data_ptr(), y=given.y.data_ptr(), index=given.index.data_ptr() + 8 * own,
             keys=given.keys.ctypes.data + 8 * rows.start, buffers=pointers.ctypes.data,
             l2=_address(rows.l2), l1=_address(rows.l1), step=kernel.address, states=states.ctypes.data,
             strides=strides.ctypes.data, coefficient=coefficients.ctypes.data, clip=None if clip is None else clip.ctypes.data,
@@ -159,7 +161,7 @@ class Blocks:
             losses=given.losses.data_ptr() + itemsize * rows.start,
             squares=given.squares.ctypes.data + 8 * rows.start, wrong=wrong.ctypes.data,
             memory=self._memory(chains, batch, itemsize), grads=self._scratch("grads", width * itemsize),
-            workspace=self._scratch("log", kernel.log) if kernel.log else None,
+            workspace=self._scratch("log", kernel.log),
             partial=self._scratch("partial", 8 * kernel.chunks), ok=self._scratch("ok", kernel.chunks),
         )  # fmt: skip
         self.company.library.slalom_train(ctypes.byref(call))

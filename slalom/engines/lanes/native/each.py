@@ -26,13 +26,12 @@ CALL = np.dtype([(field[0], np.int64 if field[1] is ctypes.c_int64 else np.uint6
 
 
 class Row(nn.Module):
-    """A module's parameters at the start of a row of `length` numbers; `chain`: which of the chains of a company it is."""
+    """A module's parameters `own` at the start of a row of `length` numbers; `chain`: which of a company's it is."""
 
     chain: Tensor
 
-    def __init__(self, module: nn.Module, length: int, chain: int) -> None:
+    def __init__(self, own: Tensor, length: int, chain: int) -> None:
         super().__init__()
-        own = Layout.of(module).row(module)
         self.row = nn.Parameter(torch.cat([own, own.new_zeros(length - len(own))]))
         self.register_buffer("chain", torch.tensor(chain))
 
@@ -48,19 +47,15 @@ def own_row(module: nn.Module, row: Tensor) -> nn.Module:
 
 
 class Each:
-    """Runs lanes of the chains of these modules (one of each kind), told apart by the buffer `chain`."""
+    """Runs lanes of these chains, told apart by the buffer `chain`; `first`: of the first chain, with what all share."""
 
     name = "native"
     compacts = 0.0
     spare = 0
 
-    def __init__(self, modules: Sequence[nn.Module], loss: str | Loss, shape: tuple[int, ...]) -> None:
-        self.natives = [Native(m, Layout.of(m), loss) for m in modules]
-        self.chains = [n.chain(shape) for n in self.natives]
-        if any(c.norms for c in self.chains):
-            raise Unfit("running statistics of different layers have no place in common")
-        self.first = self.natives[0]
-        self.loss, self.dtype, self.library = self.first.loss, self.first.dtype, self.first.library
+    def __init__(self, first: Native, chains: Sequence[Chain]) -> None:
+        self.first, self.chains = first, chains
+        self.loss, self.dtype, self.library = first.loss, first.dtype, first.library
         self.memory: dict[int, Tensor] = {}
         self.calls: dict[Any, np.ndarray[Any, Any]] = {}
 
@@ -139,12 +134,14 @@ class EachChoice(Choice):
     @classmethod
     def of(cls, modules: Sequence[nn.Module], loss: str | Loss, x: Tensor) -> EachChoice:
         """For the kinds of lanes that these modules stand for, and batches like x."""
+        natives = [Native(m, Layout.of(m), loss) for m in modules]
+        chains = [n.chain(tuple(x.shape[1:])) for n in natives]
+        if any(c.norms for c in chains):
+            raise Unfit("running statistics of different layers have no place in common")
         made = cls("native", "chains of layers, each lane its own")
-        object.__setattr__(made, "given", (list(modules), loss, tuple(x.shape[1:])))
-        made.make(modules[0], Layout.of(modules[0]), loss)
+        object.__setattr__(made, "given", (natives[0], chains))
         return made
 
     def make(self, template: nn.Module, layout: Layout, loss: str | Loss) -> Each:
-        """A mechanism of its own for one chunk."""
-        modules, own, shape = self.given  # type: ignore[attr-defined]
-        return Each(modules, own, shape)
+        """A mechanism of its own for one chunk; the chains are shared."""
+        return Each(*self.given)  # type: ignore[attr-defined]

@@ -62,13 +62,17 @@ ELEMENTWISE: dict[type[nn.Module], Callable[[Any], Elementwise]] = {
 
 @dataclass(frozen=True)
 class Chain:
-    """`rows`: the layers; `norms`: names of running mean and variance of each BatchNorm; `out_shape`: of one sample's output."""
+    """`rows`: the layers; `norms`: names of running mean and variance of each BatchNorm; `out_shape`: of one sample's output.
+
+    `length`: how many parameters it has.
+    """
 
     rows: np.ndarray[Any, np.dtype[np.void]]
     norms: list[str]
     counters: list[str]
     shares: list[str]  # of each dropout that has one a lane
     out_shape: tuple[int, ...]
+    length: int
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -257,4 +261,4 @@ def chain(module: nn.Module, layout: Layout, shape: tuple[int, ...]) -> Chain:
     for at, given in enumerate(made.rows):
         for key, value in given.items():
             rows[key][at] = value
-    return Chain(rows, made.norms, made.counters, made.shares, made.shape)
+    return Chain(rows, made.norms, made.counters, made.shares, made.shape, layout.length)

@@ -7,9 +7,9 @@ typedef void (*Step)(int64_t n, const int64_t *rows, const int64_t *state_rows, 
                      int threads, real *workspace, double *partial, uint8_t *ok);
 
 typedef struct { /* as block.py packs it; what is of a step and a lane lies at step * across + lane */
-    int64_t steps, lanes, across, batch, shared, loss, row, coefficients, by_step;
-    const int64_t *layers;
-    const Layer *const *layer; /* both of each lane */
+    int64_t steps, lanes, across, batch, shared, loss, row, coefficients, by_step, logged;
+    const int64_t *layers, *lengths; /* lengths: numbers of a row that are the lane's own; what follows them is not touched */
+    const Layer *const *layer;       /* all three of each lane */
     real *params;
     const real *x;
     const void *y;
@@ -59,8 +59,8 @@ static void statistics(const Block *b, Work *w, long q, int back) {
 }
 
 static void penalise(const Block *b, const real *P, real *G, long q) {
-    for (long i = 0; b->l2 && i < b->row; i++) G[i] += b->l2[q * b->row + i] * P[i];
-    for (long i = 0; b->l1 && i < b->row; i++) G[i] += b->l1[q * b->row + i] * ((P[i] > 0) - (P[i] < 0));
+    for (long i = 0; b->l2 && i < b->lengths[q]; i++) G[i] += b->l2[q * b->row + i] * P[i];
+    for (long i = 0; b->l1 && i < b->lengths[q]; i++) G[i] += b->l1[q * b->row + i] * ((P[i] > 0) - (P[i] < 0));
 }
 
 /* One step of lane q, from the inputs that are there; whether it was taken. */
@@ -76,9 +76,9 @@ static int one_step(const Block *b, Work *w, long k, long q) {
     penalise(b, P, b->grads, q);
     uint8_t skip = !__builtin_isfinite(b->losses[at]), status;
     int64_t lane = q;
-    b->step(1, &first, &lane, b->row, P, b->row, b->grads, b->row, b->states, b->strides,
+    b->step(1, &first, &lane, b->lengths[q], P, b->row, b->grads, b->row, b->states, b->strides,
             b->coefficient + (k * b->lanes + q) * b->coefficients, 0, b->clip ? b->clip + q : 0, &skip, b->squares + at, &status, 1,
-            b->workspace, b->partial, b->ok);
+            b->lengths[q] <= b->logged ? b->workspace : 0, b->partial, b->ok);
     if (status) statistics(b, w, q, 1);
     return !status;
 }
@@ -91,7 +91,6 @@ void slalom_train(const Block *b) {
         if (!b->live[q]) continue;
         if (w.layer != b->layer[q]) {
             lay_out(&w, b->layers[q], b->layer[q], b->batch, 1, b->memory);
-            memset(b->grads, 0, b->row * sizeof(real)); /* a shorter chain leaves the end as it is */
             known = -1;
         }
         w.s.shared = b->shared && known == k;
