@@ -42,7 +42,7 @@ class Transformer(nn.Module):
         self.head = nn.Linear(32, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.encoder(self.embed(x) + self.place(torch.arange(x.shape[1]))).mean(1))
+        return self.head(self.encoder(self.embed(x) + self.place(torch.arange(x.shape[1], device=x.device))).mean(1))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.lane_cases import CASES
@@ -90,14 +91,16 @@ def _models() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def prepare(name: str, devices: int) -> None:
-    """Compiles the case for `devices` host devices, in a process that has not imported jax yet."""
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
-    os.environ["JAX_PLATFORMS"] = "cpu"
+def prepare(name: str, devices: int, platform: str = "cpu", lanes: int | None = None) -> None:
+    """Compiles the case for `devices` devices of a platform, in a process that has not imported jax yet; `lanes`: not its own."""
+    if platform == "cpu":
+        os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+    os.environ["JAX_PLATFORMS"] = platform
     import jax
     import jax.numpy as jnp
 
     case = CASES[name]
+    case = case if lanes is None else replace(case, lanes=lanes)
     init, apply = _models()[name]
     x, y = (jnp.asarray(t.numpy()) for t in case.data())
 

@@ -160,7 +160,12 @@ def growth(repeats: int, seconds: float, clock: str) -> None:
         print(f"  {n:>5} {median(values)}")
 
 
-def main() -> None:
+def main(device: str = "cpu") -> None:
+    if device != "cpu":
+        from benchmarks import lanes_cuda
+
+        lanes_cuda.main(device)
+        return
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--cases", default=",".join(CASES).replace(" ", "-"))
     parser.add_argument("--repeats", type=int, default=5)

@@ -57,6 +57,7 @@ def race(
         str | None, typer.Option(help="Of the data: by seed, one shared, or each lane its own.", show_default="seed")
     ] = None,
     dtype: options.Dtype = None,
+    device: Annotated[str | None, typer.Option(help="cpu, or a GPU: cuda, cuda:1.", show_default="cpu")] = None,
     compare: Annotated[
         str | None,
         typer.Option(metavar="WHAT", help="regularisation or activations: a race that answers which of them helps here."),
@@ -95,7 +96,8 @@ def race(
         "data": data or data_option, "target": target, "task": task, "model": model, "rules": parsed(arguments.rules, rules),
         "lrs": parsed(arguments.learning_rates, lrs or None), "widen": widen, "seeds": parsed(arguments.seeds, seeds),
         "epochs": epochs, "batch_size": parsed(arguments.batch_size, batch_size), "schedule": schedule, "loss": loss,
-        "metric": metric, "clip": clip, "order": order, "split_seed": split_seed, "dtype": dtype, "directory": directory,
+        "metric": metric, "clip": clip, "order": order, "split_seed": split_seed, "dtype": dtype, "device": device,
+        "directory": directory,
     }  # fmt: skip
     typed = {
         "activation": activation, "width": width, "batch_norm": batch_norm, "dropout": dropout, "l1": l1,

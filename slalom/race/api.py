@@ -50,6 +50,7 @@ def race(
     scale: bool = True,
     dtype: str = "float32",
     mechanism: str = "auto",
+    device: str = "cpu",
     widen: bool | None = None,
     directory: str | os.PathLike[str] | None = None,
     on_event: Callable[[Event], None] | None = None,
@@ -79,6 +80,7 @@ def race(
       and weights are those of its best epoch. Pruning is no argument: it is done to a trained model (`slalom.nets.prune`).
     - `compare`: `"regularisation"` or `"activations"`: the variants, seeds and length of a race that answers which of them help
       here (`result.comparison()`), each at the strength and learning rate that validation picks, ties said to be ties.
+    - `device`: `"cpu"`, or `"cuda"` (`"cuda:1"`): the lanes are trained on that GPU, initialised and fed as on the processor.
     - `directory`: a new run directory, written as the race goes and resumable; None: kept in memory.
 
     The learning rate is chosen on validation and the test part is opened once, for the report. Raises `SlalomError` kinds that
@@ -121,6 +123,7 @@ def race(
         clip=clip,
         dtype=dtype,
         mechanism=mechanism,
+        device=device,
     )
     return start(prepared, directory, on_event)
 

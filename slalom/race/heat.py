@@ -107,6 +107,7 @@ class Heat:
             mechanism=plan.mechanism,
             dtype=getattr(torch, plan.dtype),
             threads=plan.threads,
+            device=plan.device,
         )
         n, steps, epochs = len(planned), plan.total_steps, plan.epochs
         shapes = dict(zip(CURVES, ((n, steps), (n, steps), (n, epochs), (n, epochs)), strict=True))
@@ -174,7 +175,7 @@ class Heat:
                 )
             )
         each = [self.lanes.weights(i) for i in range(len(self.lanes))]
-        self.record.weights = {k: torch.stack([w[k] for w in each]) for k in each[0]}
+        self.record.weights = {k: torch.stack([w[k] for w in each]).cpu() for k in each[0]}
         return self.record
 
     def state_dict(self) -> dict[str, Any]:

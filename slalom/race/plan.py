@@ -59,6 +59,7 @@ class Plan(BaseModel):
     clip: float | None = Field(default=None, gt=0)
     dtype: Literal["float32", "float64"] = "float32"
     mechanism: Literal["auto", "native", "stacked", "traced", "vmap", "solo"] = "auto"
+    device: str = "cpu"
     widen: bool = True
     threads: int = Field(ge=1)
     heat_lanes: int = Field(default=1024, ge=1)  # lanes that are trained at a time, by memory
@@ -69,7 +70,9 @@ class Plan(BaseModel):
     @model_serializer(mode="wrap")
     def _without_what_is_not_asked_for(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         made: dict[str, Any] = write(self)
-        return made if self.compare else {k: v for k, v in made.items() if k != "compare"}
+        left_out = {"compare"} if not self.compare else set()
+        left_out |= {"device"} if self.device == "cpu" else set()
+        return {k: v for k, v in made.items() if k not in left_out}
 
     @property
     def steps_per_epoch(self) -> int:

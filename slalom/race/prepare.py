@@ -20,6 +20,9 @@ from slalom.data import load
 from slalom.data.record import Data
 from slalom.engines.lanes import TorchOptimizer
 from slalom.engines.lanes.choose import trial
+from slalom.engines.lanes.cuda import stage as stages
+from slalom.engines.lanes.cuda.place import CPU, device_of, on_device
+from slalom.engines.lanes.cuda.room import SHARE
 from slalom.engines.lanes.lane import momentum_hyper
 from slalom.engines.lanes.layout import Layout, beside, initialise
 from slalom.engines.lanes.losses import Loss, lane_loss
@@ -103,10 +106,12 @@ def _text(value: Any, default: str) -> str:
     return value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
 
 
-def heat_limit(factory: Callable[[], nn.Module], dtype: torch.dtype) -> int:
-    """Lanes whose parameters, gradients, states and a checkpoint's copies fit the share of memory."""
+def heat_limit(factory: Callable[[], nn.Module], dtype: torch.dtype, device: torch.device = CPU) -> int:
+    """Lanes whose parameters, gradients, states and a checkpoint's copies fit the share of memory, the GPU's too."""
     row = Layout.of(initialise(factory, 0)).length * torch.empty((), dtype=dtype).element_size()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if on_device(device):
+        memory = min(memory, int(stages.stage(device).free() / MEMORY_SHARE * SHARE))
     return max(1, int(MEMORY_SHARE * memory / (10 * row)))
 
 
@@ -159,9 +164,13 @@ def prepare(
         notes.append(f"the model is made with {made_as} and trained as torch.float32; dtype='float64' is the other choice")
     if isinstance(batch_size, int) and batch_size > size:
         notes.append(f"batch size {batch_size} is larger than the training part; it is {size}, the full batch")
-    limit = min(heat_limit(f, kind) for f in {id(m.factory): m.factory for m in made}.values())
+    device = device_of(plain["device"], [], [])
+    limit = min(heat_limit(f, kind, device) for f in {id(m.factory): m.factory for m in made}.values())
     if lanes > limit:
-        notes.append(f"{lanes} lanes are trained {limit} at a time, to stay within a quarter of this machine's memory")
+        notes.append(
+            f"{lanes} lanes are trained {limit} at a time, to stay within a quarter of this machine's memory"
+            + (f" and what is free of {device}'s" if on_device(device) else "")
+        )
     notes += [] if kit is None else kit.notes(record)
     if len(numbers) < 3:
         notes.append(f"seeds: {len(numbers)}; too few to tell close rules apart, 3 or more are better")

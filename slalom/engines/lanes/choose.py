@@ -22,6 +22,7 @@ from slalom.engines.lanes.solo import Solo
 from slalom.engines.lanes.stack.traced import Graphs, Traced
 from slalom.engines.lanes.stack.tracing import why_untraceable
 from slalom.engines.lanes.stacked import Stacked, why_not
+from slalom.engines.lanes.targets import CROSS_ENTROPY, target_fault
 
 MECHANISMS = ("native", "stacked", "traced", "vmap", "solo")  # the fastest first
 
@@ -128,9 +129,21 @@ def trial(template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: T
     fits = {"mse": outputs.shape[1:] == y.shape, "cross_entropy": outputs.shape[1:-1] == y.shape}
     if isinstance(loss, str) and not fits.get(loss, True):
         raise BadValueError(f"the model's outputs {list(outputs.shape[1:])} do not fit targets {list(y.shape)} for {loss}")
+    if loss == "cross_entropy" and on_device(x.device):
+        fault = target_fault(y.flatten(), y.numel(), (outputs.shape[-1],), CROSS_ENTROPY)
+        if fault:
+            raise BadValueError(fault)
     try:
         made = alone.gradients(row, held, x, y, lane_keys([0], 1).to(row.device), False).loss
     except Exception as error:
         raise BadValueError(f"the model cannot be trained on {about}: {first_line(error)}") from error
     if made.dim() != 1:
         raise BadValueError(f"the loss must give one number for a batch, got a tensor {list(made.shape[1:])}")
+
+
+def classes(template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor) -> int | None:
+    """How many classes the model tells apart, for a loss that needs to know; else None."""
+    if loss != "cross_entropy":
+        return None
+    row, held = layout.row(template).unsqueeze(0), {k: v.unsqueeze(0) for k, v in beside(template).items()}
+    return Solo(template, layout, loss).predict(row, held, x[:2]).shape[-1]

@@ -68,7 +68,8 @@ class Chunk:
         self.retired: list[Retirement] = []
         padded = [*modules, *[modules[-1]] * mechanism.spare]
         device = CPU if stage is None else stage.device
-        self.params = torch.stack([layout.row(m) for m in padded]).to(device, dtype)
+        fresh = torch.stack([layout.row(m) for m in padded]).to(CPU, dtype)
+        self.params = fresh.to(device)
         held = {id(m): beside(m) for m in padded}
         self.buffers = {k: torch.stack([_cast(held[id(m)][k], dtype) for m in padded]).to(device) for k in held[id(padded[0])]}
         self.frozen = {k for k, p in padded[0].named_parameters() if not p.requires_grad}
@@ -79,7 +80,7 @@ class Chunk:
         self.seeds = [lane.seed for lane in self.lanes] + [0] * mechanism.spare
         clips = [lane.clip for lane in lanes]
         self.clip = np.array([np.inf if c is None else c for c in clips]) if any(clips) else None
-        self.updates = [(rows, self._update(rows, kernels)) for rows in _runs(self.lanes)]
+        self.updates = [(rows, self._update(rows, kernels, fresh)) for rows in _runs(self.lanes)]
         self.penalties = Penalties(self.lanes, modules, layout, self.updates, device)
         self.run = np.arange(len(lanes))  # the rows that forward and backward run on, spare lanes apart
         self.blocks: BlockRun | DeviceRun | None = None
@@ -105,13 +106,13 @@ class Chunk:
         """These lanes of the chunk are trained no further."""
         self.alive[[self.numbers.index(k) for k in numbers]] = False
 
-    def _update(self, rows: slice, kernels: Kernels) -> Update:
+    def _update(self, rows: slice, kernels: Kernels, fresh: Tensor) -> Update:
         lanes, params = self.lanes[rows], self.params[rows]
         if isinstance(lanes[0].optimizer, Settings):
             settings = stepped_by(lanes)
             if settings[0].program not in kernels:  # without a compiler rules are run by torch, and proximal steps apart
                 settings = own_settings(lanes)
-            return RuleUpdate(lanes, params, kernels[settings[0].program], settings)
+            return RuleUpdate(lanes, fresh[rows], kernels[settings[0].program], settings, params.device)
         return TorchUpdate(lanes, params, self.layout, lambda i: self._again(rows.start + i))
 
     def _again(self, row: int) -> tuple[Tensor, Tensor]:

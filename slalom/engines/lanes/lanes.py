@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from slalom.core.errors import BadValueError
 from slalom.engines.lanes.blocks import compiled
-from slalom.engines.lanes.choose import Choice, choose
+from slalom.engines.lanes.choose import Choice, choose, classes
 from slalom.engines.lanes.chunk import Chunk, Retirement
 from slalom.engines.lanes.cuda import stage as stages
-from slalom.engines.lanes.cuda.place import Data, device_of, moved, on_device
+from slalom.engines.lanes.cuda.place import Classes, Data, device_of, moved, on_device
 from slalom.engines.lanes.cuda.room import FEW, Room, room_for
 from slalom.engines.lanes.cuda.run import DeviceRun, why_step_by_step
 from slalom.engines.lanes.dropout import plain
@@ -96,6 +96,7 @@ class Lanes:
             self.room = room_for(
                 self._stage, self.choice, self._template, self.layout, loss, *self._example, lanes, self._kernels
             )
+            self._classes = Classes(classes(self._template, self.layout, loss, self._example[0]))
         self._chunks = self._make_chunks(modules, chunk)
         self._note_steps()
         logger.info("%s", self.explain())
@@ -202,10 +203,13 @@ class Lanes:
         """
         check_rows(x, y)
         check_batches(batches, len(self.lanes))
+        if self._stage is not None:
+            self._classes.check(y)
         x, y = self._data.on(x), self._data.on(y)
+        every = list(range(len(self.lanes)))
 
         def work(chunk: Chunk) -> tuple[Floats, Floats]:
-            return chunk.epoch(x, y, [b if b.dim() == 1 else b[chunk.numbers] for b in batches])
+            return chunk.epoch(x, y, [b if b.dim() == 1 or chunk.numbers == every else b[chunk.numbers] for b in batches])
 
         done = self._map(work, x)
         self._note_steps()

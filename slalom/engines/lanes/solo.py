@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import warnings
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from slalom.engines.lanes.counter import CounterDropout
+from slalom.engines.lanes.cuda.place import on_device
 from slalom.engines.lanes.generator import seeded
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.losses import Loss, one_loss
 from slalom.engines.lanes.mechanism import Buffers, Gradients
 
 NOISE = 0x5DEECE66  # keeps what a model draws apart from other uses of a lane's key
+
+
+@contextlib.contextmanager
+def quiet(x: Tensor) -> Iterator[None]:
+    """On a GPU cuDNN's recurrent layers warn that weights, here parts of a lane's row, are copied together at every call."""
+    if not on_device(x.device):
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+        yield
 
 
 class Solo:
@@ -35,7 +50,7 @@ class Solo:
         leaf = params.detach().requires_grad_()
         named = {k: v[0] for k, v in self.layout.split(leaf.unsqueeze(0)).items()}
         state = {**named, **{k: v.clone() for k, v in buffers.items()}}
-        with seeded(int(key) ^ NOISE), CounterDropout(key):
+        with quiet(x), seeded(int(key) ^ NOISE), CounterDropout(key):
             outputs = functional_call(self.module, state, (x.clone(),))  # a model may change its input in place
         for k in buffers:
             buffers[k] = state[k].detach()  # also one that was reassigned
@@ -61,6 +76,6 @@ class Solo:
             for i in range(len(params)):
                 named = {k: v[0] for k, v in self.layout.split(params[i : i + 1]).items()}
                 state = {**named, **{k: v[i] for k, v in buffers.items()}}
-                with seeded(NOISE):  # for a model that draws also when it is evaluated
+                with quiet(x), seeded(NOISE):  # for a model that draws also when it is evaluated
                     outputs.append(functional_call(self.module, state, (x.clone(),)))
         return torch.stack(outputs)

@@ -54,12 +54,14 @@ class Update(Protocol):
 class RuleUpdate:
     """Lanes of one program (rule, options, gates), each with its own hypers, by the program's kernel.
 
-    `settings`: of each lane; None: of its own rule, else of that with a proximal step (see `stepped_by`).
+    `settings`: of each lane; None: of its own rule, else of that with a proximal step (see `stepped_by`). `params`: of the host,
+    what states begin from; `device`: where states are kept (None: there).
     """
 
     def __init__(
-        self, lanes: Sequence[Lane], params: Tensor, kernel: AnyKernel, settings: Sequence[Settings] | None = None
-    ) -> None:
+        self, lanes: Sequence[Lane], params: Tensor, kernel: AnyKernel, settings: Sequence[Settings] | None = None,
+        device: torch.device | None = None,
+    ) -> None:  # fmt: skip
         settings = own_settings(lanes) if settings is None else settings
         self.lanes = lanes
         self.kernel = kernel
@@ -69,7 +71,7 @@ class RuleUpdate:
         self.scheduled = any(lane.schedule is not None for lane in lanes)
         self.rows = np.arange(len(lanes))
         init = [s.init(row) for s, row in zip(settings, params, strict=True)]
-        self.states = {k: torch.stack([getattr(s, k) for s in init]) for k in kernel.element_states}
+        self.states = {k: torch.stack([getattr(s, k) for s in init]).to(device) for k in kernel.element_states}
         self.scalars = {k: np.array([float(getattr(s, k)) for s in init]) for k in kernel.scalar_states}
 
     def hypers(self, t: int) -> dict[str, Floats]:
@@ -241,7 +243,8 @@ class TorchUpdate:
                 calls += 1
                 loss, grad = (losses[i], grads[i]) if calls == 1 else self.again(i)
                 if clip is not None:
-                    grad = grad * (clip[i] / (torch.linalg.vector_norm(grad) + 1e-6)).clamp(max=1.0)  # torch's clip_grad_norm_
+                    share = float(clip[i]) / (torch.linalg.vector_norm(grad) + 1e-6)
+                    grad = grad * share.clamp(max=1.0)  # torch's clip_grad_norm_
                 for p, g in zip(self.parameters[i], self.layout.split(grad.unsqueeze(0)).values(), strict=True):
                     p.grad = g[0]
                 return loss

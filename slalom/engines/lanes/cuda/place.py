@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from slalom.core.errors import BadValueError
+from slalom.engines.lanes.targets import CROSS_ENTROPY, target_fault
 
 CPU = torch.device("cpu")
 MOST_KEPT = 8  # tensors of the host that are kept on the device: training, validation and test parts
@@ -59,6 +60,24 @@ class _Kept:
     of: weakref.ref[Tensor]
     version: int
     tensor: Tensor
+
+
+class Classes:
+    """Targets that are classes are looked at before a GPU sees them: one outside of `count` would end the process's use of it."""
+
+    def __init__(self, count: int | None) -> None:
+        self.count = count
+        self.seen: list[tuple[weakref.ref[Tensor], int]] = []
+
+    def check(self, y: Tensor) -> None:
+        """BadValueError for a target that is no class; each tensor is looked at once, as long as nobody writes into it."""
+        version = -1 if y.is_inference() else y._version
+        if self.count is None or any(of() is y and version == seen >= 0 for of, seen in self.seen):
+            return
+        fault = target_fault(y.flatten(), y.numel(), (self.count,), CROSS_ENTROPY)
+        if fault:
+            raise BadValueError(fault)
+        self.seen = [*self.seen[-(MOST_KEPT - 1) :], (weakref.ref(y), version)]
 
 
 class Data:

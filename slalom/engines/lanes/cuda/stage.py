@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import torch
 
 from slalom.engines.kernels.cuda.gpu import Gpu, gpu
+
+
+@contextmanager
+def as_fresh() -> Iterator[None]:
+    """Gradients are recorded, as in the threads that train the processor's lanes, whatever the caller has switched off."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 class Stage:
@@ -19,15 +26,18 @@ class Stage:
         self.device = device
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self.pool = torch.cuda.graph_pool_handle()  # graphs are replayed one after another: they share their memory
+        self._kept: Any = None
 
     @property
     def gpu(self) -> Gpu:
         """What kernels are compiled and launched by; NoCompilerError without a driver."""
         return gpu(self.device)
 
-    def here(self) -> AbstractContextManager[Any]:
-        """Makes this the current device."""
-        return torch.cuda.device(self.device)
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Makes this the current device; what the caller's thread has set of torch is as in a fresh thread."""
+        with torch.cuda.device(self.device), torch.autocast("cuda", enabled=False), as_fresh():
+            yield
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -40,11 +50,20 @@ class Stage:
 
     def capture(self, call: Callable[[], None]) -> Callable[[], None]:
         """What `call` gives the device, captured and not run: a call of the result runs it. RuntimeError where that cannot be."""
+        self._keep_pool()
         graph = torch.cuda.CUDAGraph()
         # What other threads do on the device meanwhile (a loader that pins memory) is no part of this.
         with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
             call()
         return graph.replay
+
+    def _keep_pool(self) -> None:
+        """A graph that is never let go: without any, torch would drop the pool, and take its handle no more."""
+        if self._kept is None:
+            made, room = torch.cuda.CUDAGraph(), torch.zeros(1, device=self.device)
+            with torch.cuda.graph(made, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
+                room.add_(1)
+            self._kept = made, room
 
     def free(self) -> int:
         """Bytes of the device's memory that nothing holds, torch's own reserve included."""

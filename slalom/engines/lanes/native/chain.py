@@ -22,14 +22,12 @@ from slalom.engines.lanes.losses import LOSSES, Loss
 from slalom.engines.lanes.mechanism import Buffers, Gradients
 from slalom.engines.lanes.native.layers import KINDS, MOST, REAL, WHOLE, Chain, chain
 from slalom.engines.lanes.native.parts import Unfit
+from slalom.engines.lanes.targets import CROSS_ENTROPY, IGNORED, NAMED, target_fault
 
 FILES = ("gemm.c", "functions.c", "layers.c", "chain.c", "train.c")
 FLAGS = ("-O3", "-ffp-contract=fast")  # products and sums in one rounding, as BLAS does them
-NAMED = ("cross_entropy", "mse")
-CROSS_ENTROPY = NAMED.index("cross_entropy")
 WIDEST = 64  # numbers of a vector, at most
 Plane = tuple[Tensor, Tensor]
-IGNORED = -100  # torch's ignore_index
 
 
 def source(dtype: torch.dtype, files: Sequence[str] = FILES) -> str:
@@ -159,20 +157,4 @@ class Native:
         return y.to(torch.int64 if self.loss == CROSS_ENTROPY else self.dtype)
 
 
-def target_fault(y: Tensor, count: int, out_shape: tuple[int, ...], loss: int) -> str | None:
-    """What is wrong with targets of `count` samples, or None."""
-    classes = loss == CROSS_ENTROPY
-    expected = (count,) if classes else (count, *out_shape)
-    if y.shape != expected or (classes and len(out_shape) != 1):
-        return f"targets {list(y.shape)} do not fit outputs {[count, *out_shape]} for {NAMED[loss]}"
-    if classes and y.is_floating_point():
-        return f"cross_entropy needs class numbers, got targets of {y.dtype}"
-    if not classes or not count:
-        return None
-    low, high = (int(v) for v in torch.aminmax(y))
-    if high >= out_shape[0] or (low < 0 and bool(((y < 0) & (y != IGNORED)).any())):
-        return f"targets must be classes 0..{out_shape[0] - 1}, got {high if high >= out_shape[0] else low}"
-    return None
-
-
-__all__ = ["Native", "Unfit", "source"]
+__all__ = ["CROSS_ENTROPY", "IGNORED", "Native", "Unfit", "source", "target_fault"]

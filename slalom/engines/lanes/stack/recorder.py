@@ -31,7 +31,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.writes = False
         self.parts: dict[tuple[Any, int, int], list[fx.Node]] = {}  # (node, axis, its length) -> places taken out of it
-        self.kept = kept.untyped_storage().data_ptr()
+        self.kept = kept.untyped_storage()._cdata
         self.graph = fx.Graph()
         self.constants: dict[str, Tensor] = {}
         self.alive: list[Any] = list(inputs)  # nothing may die meanwhile: tensors are told apart by id
@@ -58,7 +58,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for argument, value in given:
             if argument.alias_info is not None and argument.alias_info.is_write:
                 parts = value if isinstance(value, tuple | list) else [value]
-                if any(isinstance(t, Tensor) and t.untyped_storage().data_ptr() == self.kept for t in parts):
+                if any(isinstance(t, Tensor) and t.untyped_storage()._cdata == self.kept for t in parts):
                     raise WritesError(f"{func} writes into the inputs")
 
     def _name(self, made: Any, node: fx.Node) -> None:

@@ -8,7 +8,7 @@ a number read by the host, fails it. What it cannot show: the real streams, allo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from slalom.engines.kernels.cuda.driver import Driver
-from slalom.engines.lanes.cuda.stage import Stage
+from slalom.engines.lanes.cuda.stage import Stage, as_fresh
 from tests.engines.kernels.cuda.emulation import Emulated
 
 # What waits for the device, or makes a tensor whose size depends on numbers: not permitted while a stream is captured.
@@ -117,8 +117,10 @@ class PlayedStage(Stage):
     def gpu(self) -> Emulated:
         return self.played
 
-    def here(self) -> AbstractContextManager[Any]:
-        return nullcontext()
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        with as_fresh():
+            yield
 
     @contextmanager
     def aside(self) -> Iterator[None]:

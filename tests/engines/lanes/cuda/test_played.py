@@ -14,6 +14,7 @@ import slalom.rules
 from slalom.engines.lanes import Lanes, lanes_of
 from slalom.engines.lanes.cuda import place
 from slalom.engines.lanes.cuda.graph import WARM
+from slalom.engines.lanes.cuda.run import DeviceRun
 from slalom.optim import L1, ElasticNet
 from slalom.schedules import Cosine
 from tests.engines.lanes.cuda.played import PlayedStage
@@ -96,6 +97,10 @@ def test_lanes_of_all_sorts_are_the_processors(model: Any, played: PlayedStage, 
     assert len(theirs[0].retired) == 2
     assert_same(ours, theirs)
     assert played.captures >= 3
+    chunk = ours[0]._chunks[0]
+    assert isinstance(chunk.blocks, DeviceRun)
+    assert len(chunk.run) == 2
+    assert all(step.run.tolist() == chunk.run.tolist() for step, _ in chunk.blocks.steps)
 
 
 def test_blocks_follow_one_another_and_graphs_outlive_epochs(played: PlayedStage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ class Attends(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = x.view(-1, 4, 4)
-        mask = torch.ones(4, 4, dtype=torch.bool).triu(1)
+        mask = torch.ones(4, 4, dtype=torch.bool, device=x.device).triu(1)
         first = self.own(tokens.transpose(0, 1), tokens.transpose(0, 1), tokens.transpose(0, 1), attn_mask=mask)[0].transpose(
             0, 1
         )
