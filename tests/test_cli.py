@@ -4,6 +4,7 @@ import errno
 import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -316,3 +317,36 @@ def test_a_terminal_without_these_letters_gets_a_question_mark_not_a_crash(tmp_p
 def test_a_full_disk_is_no_fault_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert exits.report(OSError(errno.ENOSPC, "No space left on device"), debug=False) == exits.BAD_INPUT
     assert capsys.readouterr().err == "slalom: cannot write: No space left on device; make room, or write elsewhere\n"
+
+
+def commands():
+    root = typer.main.get_command(cli.app)
+    for name, command in root.commands.items():
+        yield name, command
+        yield from ((f"{name} {k}", c) for k, c in getattr(command, "commands", {}).items())
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands()), ids=lambda v: v if isinstance(v, str) else "")
+def test_help_tells_every_option_once(name, command):
+    told = CliRunner().invoke(cli.app, [*name.split(), "--help"], terminal_width=80)
+    assert told.exit_code == 0
+    lines = told.stdout.splitlines()
+    for param in command.params:
+        if param.param_type_name == "option" and not param.hidden:
+            long = max(param.opts, key=len)
+            assert sum(bool(re.match(rf"  (-\w, )?{long}\b(?!-)", line)) for line in lines) == 1, long
+
+
+def test_help_has_sections_in_order():
+    lines = CliRunner().invoke(cli.app, ["race", "--help"], terminal_width=80).stdout.splitlines()
+    at = [lines.index(f"{title}:") for title in ("Data and model", "What is raced", "The run", "Options")]
+    assert at == sorted(at)
+    where = {name: next(i for i, line in enumerate(lines) if line.lstrip().startswith(name)) for name in ("--rules", "-o, ")}
+    assert at[1] < where["--rules"] < at[2] < where["-o, "] < at[3]
+    assert not any("[default: (" in line for line in lines)
+
+
+def test_the_list_of_commands_is_not_cut_short():
+    for group in ([], ["claims"]):
+        shown = CliRunner().invoke(cli.app, [*group, "--help"], terminal_width=80).stdout.split("Commands:")[1]
+        assert "..." not in shown

@@ -134,7 +134,7 @@ def load_run(path: str | Path | None = None) -> Run:
     except OSError as error:
         raise StoreError(f"cannot read the claims' run {where}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{where} holds no run of claims: {error}") from error
+        raise StoreError(f"cannot read the claims' run {where}: it holds none ({error})") from error
 
 
 def _run(plan: ClaimsPlan, environment: Mapping[str, Any], found: Mapping[str, Result]) -> Run:

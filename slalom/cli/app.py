@@ -24,11 +24,10 @@ class Guarded(TyperGroup):
             raise typer.Exit(exits.report(error, debug=bool(ctx.params.get("debug")))) from None
 
 
-DATA_HELP = "A built-in name (`slalom data`), or a .csv, .tsv, .parquet or .npz file."
-
 app = typer.Typer(
     cls=Guarded, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-    help="Which optimizer and learning rate suit this model and this data? `slalom race` shows it.",
+    help="Which optimizer and learning rate suit this model and this data: `slalom race`. Why training falls short: "
+    "`slalom examine`. How the methods behave: `slalom landscape`.",
     epilog="Exit codes: 0 fine, 1 bad input, 2 usage, 3 every lane retired, 70 fault, 130 Ctrl-C, 141 closed pipe, 143 SIGTERM.",
 )  # fmt: skip
 

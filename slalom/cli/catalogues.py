@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from slalom.cli import options
 from slalom.cli.app import app
 
 
-@app.command()
+@app.command(cls=options.sections(), short_help="List the update rules, or show one's page.")
 def rules(
     name: Annotated[
         str | None, typer.Argument(metavar="RULE", help="Show one: adam, or 'adam(amsgrad=True)'.", show_default="list all")
@@ -25,7 +26,7 @@ def rules(
         raise typer.BadParameter("a rule, --moments and --write exclude each other, as do --markdown and --latex")
     if name is None and (markdown or latex):
         raise typer.BadParameter("--markdown and --latex show one rule: slalom rules adam --markdown")
-    from slalom.terminal import catalogue
+    from slalom.terminal.catalogues import rules as catalogue
 
     if write is not None:
         for path in catalogue.write_rules(write):
@@ -38,15 +39,15 @@ def rules(
         catalogue.show_rules()
 
 
-@app.command()
+@app.command(cls=options.sections())
 def data() -> None:
     """List the built-in data sets."""
-    from slalom.terminal import catalogue
+    from slalom.terminal.catalogues.data import show_data
 
-    catalogue.show_data()
+    show_data()
 
 
-@app.command()
+@app.command(cls=options.sections())
 def schedules(
     specs: Annotated[list[str] | None, typer.Argument(metavar="[SPEC]...", help="Such as cosine:.01; without one, all.")] = None,
     epochs: Annotated[int, typer.Option(help="Length of the run drawn.")] = 20,
@@ -55,12 +56,12 @@ def schedules(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a schedule, with its rate at every step.")] = False,
 ) -> None:
     """Draw the learning-rate schedules, or those of the specs."""
-    from slalom.terminal import schedules as drawings
+    from slalom.terminal.catalogues import schedules as drawings
 
     drawings.show(specs or [], epochs, steps_per_epoch, lr, as_json=json)
 
 
-@app.command()
+@app.command(cls=options.sections(), short_help="List the activation functions, or show one.")
 def activations(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show one: gelu.", show_default="list all")] = None,
     json: Annotated[bool, typer.Option("--json", help="The list as one JSON array.")] = False,
@@ -68,7 +69,7 @@ def activations(
     """List the activation functions with their gains and costs, or show one."""
     if name is not None and json:
         raise typer.BadParameter("--json lists all; leave the name out")
-    from slalom.terminal import activations as shown
+    from slalom.terminal.catalogues import activations as shown
 
     if json:
         from json import dumps

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from slalom.cli import options
 from slalom.cli.app import app
 
 claims = typer.Typer(
     name="claims", invoke_without_command=True, no_args_is_help=False, rich_markup_mode=None,
+    short_help="What textbooks say, tested: holds, fails, depends.",
     help="What textbooks say of optimizers, activations and regularisation, tested on your machine.",
 )  # fmt: skip
 app.add_typer(claims)
@@ -36,7 +38,7 @@ def listed(
     shown.show_list(run, as_json=json)
 
 
-@claims.command()
+@claims.command(cls=options.sections(), short_help="What one claim says, and how it was tested.")
 def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="Such as O13.")],
     run: RunOption = None,
@@ -48,7 +50,7 @@ def show(
     shown.show_claim(name, run, "zh" if zh else "en")
 
 
-@claims.command()
+@claims.command(cls=options.sections())
 def run(
     ids: Ids = None,
     every: Annotated[bool, typer.Option("--all", help="All claims: about 20 minutes on two quiet cores.")] = False,
@@ -80,7 +82,7 @@ def run(
         shown.run(chosen or None, quick, seeds, first_seed, out)
 
 
-@claims.command()
+@claims.command(cls=options.sections())
 def book(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where claims.md, claims.zh-CN.md and pictures go.")] = Path(
         "docs"
@@ -94,7 +96,7 @@ def book(
     shown.write_book(directory, run, page)
 
 
-@claims.command()
+@claims.command(cls=options.sections(), short_help="Join two runs on different seeds.")
 def join(
     first: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory or file: the first set of seeds.")],
     second: Annotated[Path, typer.Argument(metavar="RUN", help="Another, with other seeds: the second set.")],

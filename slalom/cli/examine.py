@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from slalom.cli import options
 from slalom.cli.app import app
 
 
-@app.command()
+@app.command(cls=options.sections(), short_help="Why does this training fall short, what mends it?")
 def examine(
     place: Annotated[
         str,

@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from slalom.cli import options
 from slalom.cli.app import app, parsed
 
 
-@app.command()
+@app.command(
+    cls=options.sections(rules="On a surface", save="A picture or page", run="A network's loss instead", still="On the terminal"),
+    short_help="Watch rules on a test surface, or a network's loss.",
+)
 def landscape(
     surface: Annotated[
         str | None, typer.Argument(metavar="SURFACE", help="A name (--list), or package.module:f.", show_default="beale")
@@ -54,7 +58,7 @@ def landscape(
     ] = None,
 ) -> None:
     """Watch rules on a test surface: every path with its learning rate, drawn here, or saved as a picture."""
-    from slalom.terminal import arguments
+    from slalom.terminal.typed import arguments
 
     if lr and tuned:
         raise typer.BadParameter("--lr and --tuned exclude each other")

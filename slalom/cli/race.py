@@ -7,25 +7,27 @@ from typing import Annotated, Any
 
 import typer
 
-from slalom.cli.app import DATA_HELP, app, parsed
+from slalom.cli import options
+from slalom.cli.app import app, parsed
 
-AXES = "Regularisation and activation: one value, or several for an axis of the race"
+AXES = "Activation and regularisation, one value or several to compare"
 
 
 def _axis(form: str, text: str) -> Any:
-    return typer.Option(metavar=form, help=text, rich_help_panel=AXES)
+    return typer.Option(metavar=form, help=text)
 
 
-@app.command()
+@app.command(
+    cls=options.sections(data_option="Data and model", rules="What is raced", activation=AXES, directory="The run"),
+    short_help="Race optimizers over learning rates and seeds.",
+)
 def race(
-    data: Annotated[str | None, typer.Argument(metavar="DATA", help=DATA_HELP, show_default="digits")] = None,
+    data: options.Data = None,
     data_option: Annotated[str | None, typer.Option("--data", metavar="DATA", help="The same, as an option.")] = None,
-    target: Annotated[str | None, typer.Option(metavar="NAME", help="The column to predict; a table needs it.")] = None,
-    task: Annotated[str | None, typer.Option(help="classification or regression.", show_default="by the target")] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="SPEC", help="mlp:64,64:relu, or package.module:factory.", show_default="an MLP sized to the data"),
-    ] = None,
+    target: options.Target = None,
+    task: options.Task = None,
+    model: options.Model = None,
+    split_seed: options.SplitSeed = None,
     rules: Annotated[
         str | None,
         typer.Option(metavar="RULE,..", help="sgd,adam,'adam(amsgrad=True)',torch.Adam.", show_default="11 with a twin in torch"),
@@ -46,11 +48,20 @@ def race(
     ] = None,
     seeds: Annotated[str | None, typer.Option(metavar="N|A,B,..", help="How many, or which.", show_default="3")] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Passes over the training part.", show_default="20")] = None,
-    batch_size: Annotated[str | None, typer.Option(metavar="N|full", help="Samples a step.", show_default="64")] = None,
+    batch_size: options.BatchSize = None,
     schedule: Annotated[str | None, typer.Option(metavar="SPEC", help="Of the learning rate; see `slalom schedules`.")] = None,
-    loss: Annotated[str | None, typer.Option(help="cross_entropy or mse.", show_default="by the task")] = None,
+    loss: options.Loss = None,
     metric: Annotated[str | None, typer.Option(help="What rules are compared by.", show_default="accuracy or r2")] = None,
-    clip: Annotated[float | None, typer.Option(metavar="NORM", help="Clip the gradient's norm.")] = None,
+    clip: options.Clip = None,
+    order: Annotated[
+        str | None, typer.Option(help="Of the data: by seed, one shared, or each lane its own.", show_default="seed")
+    ] = None,
+    dtype: options.Dtype = None,
+    device: Annotated[str | None, typer.Option(help="cpu, or a GPU: cuda, cuda:1.", show_default="cpu")] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(metavar="WHAT", help="regularisation or activations: a race that answers which of them helps here."),
+    ] = None,
     activation: Annotated[str | None, _axis("NAME,..", "relu,tanh,maxout; see `slalom activations`.")] = None,
     width: Annotated[str | None, _axis("F,..", "1,.25: factor on the hidden layers' widths.")] = None,
     batch_norm: Annotated[str | None, _axis("yes|no|no,yes", "Batch normalisation in every hidden layer.")] = None,
@@ -62,16 +73,6 @@ def race(
     augment: Annotated[str | None, _axis("SPEC,..", "none,noise=.1,shift=1+cutout=2, mixup, rotate, feature_drop.")] = None,
     label_smoothing: Annotated[str | None, _axis("S,..", "0,.1.")] = None,
     early_stopping: Annotated[str | None, _axis("N,..", "0,5: epochs without a better validation loss.")] = None,
-    order: Annotated[
-        str | None, typer.Option(help="Of the data: by seed, one shared, or each lane its own.", show_default="seed")
-    ] = None,
-    split_seed: Annotated[int | None, typer.Option(metavar="N", help="Picks the rows of the parts.", show_default="0")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32 or float64.", show_default="float32")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, or a GPU: cuda, cuda:1.", show_default="cpu")] = None,
-    compare: Annotated[
-        str | None,
-        typer.Option(metavar="WHAT", help="regularisation or activations: a race that answers which of them helps here."),
-    ] = None,
     directory: Annotated[
         Path | None,
         typer.Option("--directory", "-o", metavar="DIR", help="Where the run is kept.", show_default="runs/DATE-DATA-N"),
@@ -79,13 +80,13 @@ def race(
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with a race that was stopped.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="The page.", show_default="DIR/report.html")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Serve the page live, to this machine alone.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, the result last.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live table.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory and nothing else.")] = False,
+    json: options.Events = False,
+    plain: options.Plain = False,
+    quiet: options.Quiet = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say on stderr how lanes are run, and why.")] = False,
 ) -> None:
     """Race optimizers over learning rates and seeds on one model and one data set; then show who leads, and make a page."""
-    from slalom.terminal import arguments, axes
+    from slalom.terminal.typed import arguments, axes
 
     if data is not None and data_option is not None:
         raise typer.BadParameter(f"data is given twice: {data} and --data {data_option}")
@@ -108,7 +109,8 @@ def race(
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None and given:
         raise typer.BadParameter(f"--resume goes on with the plan in {resume}; leave out what sets: {', '.join(given)}")
-    from slalom.terminal import output, session
+    from slalom.terminal import output
+    from slalom.terminal.race import session
 
     chosen = session.mode(json=json, plain=plain, quiet=quiet, terminal=output.console().is_terminal)
     with output.explained(verbose):

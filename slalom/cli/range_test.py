@@ -7,18 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from slalom.cli.app import DATA_HELP, app, parsed
+from slalom.cli import options
+from slalom.cli.app import app, parsed
 
 
-@app.command("range")
+@app.command(
+    "range",
+    cls=options.sections(target="Data and model", optimizer="The test", batch_size="Training", plot="Output"),
+    short_help="Find the learning rate for one optimizer.",
+)
 def range_(
-    data: Annotated[str | None, typer.Argument(metavar="DATA", help=DATA_HELP, show_default="digits")] = None,
-    target: Annotated[str | None, typer.Option(metavar="NAME", help="The column to predict; a table needs it.")] = None,
-    task: Annotated[str | None, typer.Option(help="classification or regression.", show_default="by the target")] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="SPEC", help="mlp:64,64:relu, or package.module:factory.", show_default="an MLP sized to the data"),
-    ] = None,
+    data: options.Data = None,
+    target: options.Target = None,
+    task: options.Task = None,
+    model: options.Model = None,
+    split_seed: options.SplitSeed = None,
     optimizer: Annotated[
         str | None,
         typer.Option("--optimizer", "--rule", metavar="RULE", help="adam, 'sgd(momentum=0.9)', torch.Adam.", show_default="adam"),
@@ -42,16 +45,15 @@ def range_(
     ] = None,
     growth: Annotated[str | None, typer.Option(help="exponential or linear (sweep, epochs).", show_default="exponential")] = None,
     by: Annotated[str | None, typer.Option(help="loss or accuracy (epochs).", show_default="loss")] = None,
-    batch_size: Annotated[str | None, typer.Option(metavar="N|full", help="Samples a step.", show_default="64")] = None,
-    loss: Annotated[str | None, typer.Option(help="cross_entropy or mse.", show_default="by the task")] = None,
-    clip: Annotated[float | None, typer.Option(metavar="NORM", help="Clip the gradient's norm.")] = None,
-    split_seed: Annotated[int | None, typer.Option(metavar="N", help="Picks the rows of the parts.", show_default="0")] = None,
+    batch_size: options.BatchSize = None,
+    loss: options.Loss = None,
+    clip: options.Clip = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curve (needs matplotlib).")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of it.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The result as one JSON object.")] = False,
 ) -> None:
     """Find the learning rate for one optimizer on a model and data: short runs at many rates, or the one-pass range test."""
-    from slalom.terminal import arguments
+    from slalom.terminal.typed import arguments
 
     given: dict[str, Any] = {
         "data": data, "target": target, "task": task, "model": model, "optimizer": optimizer, "method": method, "low": low,

@@ -7,14 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from slalom.cli.app import DATA_HELP, app, parsed
+from slalom.cli import options
+from slalom.cli.app import app, parsed
 
 
-@app.command()
+@app.command(
+    cls=options.sections(
+        target="Data and model", space="The search", seeds="The answer", directory="The run", executor="Where it runs"
+    ),
+    short_help="Search for the best model and training.",
+)
 def tune(
-    data: Annotated[str | None, typer.Argument(metavar="DATA", help=DATA_HELP, show_default="digits")] = None,
-    target: Annotated[str | None, typer.Option(metavar="NAME", help="The column to predict; a table needs it.")] = None,
-    task: Annotated[str | None, typer.Option(help="classification or regression.", show_default="by the target")] = None,
+    data: options.Data = None,
+    target: options.Target = None,
+    task: options.Task = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -22,6 +28,10 @@ def tune(
             help="mlp, mlp:64,64:relu, or package.module:factory with annotated arguments.",
             show_default="MLPs of any shape",
         ),
+    ] = None,
+    split_seed: options.SplitSeed = None,
+    folds: Annotated[
+        int | None, typer.Option(metavar="K", help="K-fold validation in place of the validation part.", show_default="none")
     ] = None,
     space: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A TOML file of what may vary.", show_default="a sensible one")
@@ -33,6 +43,9 @@ def tune(
         str | None,
         typer.Option(help="auto, random, grid, bayesian, gp, evolution, cma, annealing or manual.", show_default="auto"),
     ] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="Validation loss or metric is what is searched by.", show_default="loss")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="The most a trial is trained for.", show_default="27")] = None,
     halving: Annotated[
         float | None,
@@ -42,18 +55,25 @@ def tune(
         int | None, typer.Option(metavar="N", help="Trials side by side.", show_default="8 to 32, by the budget")
     ] = None,
     batch_size: Annotated[str | None, typer.Option(metavar="N|full", help="Where the space has none.", show_default="64")] = None,
-    objective: Annotated[
-        str | None, typer.Option(help="Validation loss or metric is what is searched by.", show_default="loss")
-    ] = None,
-    loss: Annotated[str | None, typer.Option(help="cross_entropy or mse.", show_default="by the task")] = None,
+    loss: options.Loss = None,
     metric: Annotated[str | None, typer.Option(help="What is reported.", show_default="accuracy or r2")] = None,
+    dtype: options.Dtype = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Of the search.", show_default="0")] = None,
-    seeds: Annotated[int | None, typer.Option(metavar="N", help="Fresh ones for the finalists.", show_default="5")] = None,
-    finalists: Annotated[int | None, typer.Option(metavar="N", help="Trained anew at the end.", show_default="3")] = None,
     try_: Annotated[
         list[str] | None,
         typer.Option("--try", metavar="NAME=VALUE,..", help="A configuration of yours to try first; once for each."),
     ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Fresh ones for the finalists.", show_default="5")] = None,
+    finalists: Annotated[int | None, typer.Option(metavar="N", help="Trained anew at the end.", show_default="3")] = None,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--directory", "-o", metavar="DIR", help="Where the run is kept.", show_default="runs/DATE-DATA-N"),
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with a search that was stopped.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="The page.", show_default="DIR/report.html")] = None,
+    json: options.Events = False,
+    plain: options.Plain = False,
+    quiet: options.Quiet = False,
     executor: Annotated[str | None, typer.Option(help="local, processes or ray.", show_default="local")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Of processes or ray.", show_default="one a core")] = None,
     storage: Annotated[
@@ -62,25 +82,11 @@ def tune(
     log: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="tensorboard, mlflow or wandb, if installed; once for each.")
     ] = None,
-    split_seed: Annotated[int | None, typer.Option(metavar="N", help="Picks the rows of the parts.", show_default="0")] = None,
-    folds: Annotated[
-        int | None, typer.Option(metavar="K", help="K-fold validation in place of the validation part.", show_default="none")
-    ] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32 or float64.", show_default="float32")] = None,
-    directory: Annotated[
-        Path | None,
-        typer.Option("--directory", "-o", metavar="DIR", help="Where the run is kept.", show_default="runs/DATE-DATA-N"),
-    ] = None,
-    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with a search that was stopped.")] = None,
-    report: Annotated[Path | None, typer.Option(metavar="FILE", help="The page.", show_default="DIR/report.html")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, the result last.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live table.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory and nothing else.")] = False,
 ) -> None:
     """Search for the best model and training on one data set, and say how far the answer can be trusted."""
     if json + plain + quiet > 1:
         raise typer.BadParameter("--json, --plain and --quiet exclude each other")
-    from slalom.terminal import arguments
+    from slalom.terminal.typed import arguments
 
     given: dict[str, Any] = {
         "data": data, "target": target, "task": task, "model": model, "space": space, "budget": budget, "method": method,
@@ -94,7 +100,8 @@ def tune(
     if resume is not None and set(given) - {"executor", "workers", "log"}:
         named = ", ".join(sorted(set(given) - {"executor", "workers", "log"}))
         raise typer.BadParameter(f"--resume goes on with the plan in {resume}; leave out what sets: {named}")
-    from slalom.terminal import output, search, session
+    from slalom.terminal import output, search
+    from slalom.terminal.race import session
 
     chosen = session.mode(json=json, plain=plain, quiet=quiet, terminal=output.console().is_terminal)
     raise typer.Exit(search.run(given, resume, chosen, report))

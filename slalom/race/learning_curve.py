@@ -15,6 +15,7 @@ from slalom.core.errors import BadDataError, BadValueError
 
 if TYPE_CHECKING:
     from slalom.core.penalty import Penalty
+    from slalom.race.entrants import RuleLike
 
 Errors = np.ndarray[Any, np.dtype[np.float64]]
 SIZES = 5
@@ -65,12 +66,13 @@ class LearningCurve:
 
 
 def learning_curve(
-    model: Any = None, data: Any = "digits", *, rule: str = "adam", lr: float | None = None, sizes: Sequence[int] | None = None,
-    seeds: int = 5, steps: int = 500, batch_size: int = 64, penalty: Penalty | None = None,
+    model: Any = None, data: Any = "digits", *, rule: RuleLike = "adam", lr: float | None = None,
+    sizes: Sequence[int] | None = None, seeds: int = 5, steps: int = 500, batch_size: int | str = 64,
+    penalty: Penalty | None = None,
 ) -> LearningCurve:  # fmt: skip
     """Trains on growing parts of the training data and measures the error on validation; the test part stays unopened.
 
-    - `model`, `data`: as for `slalom.race`; `rule`, `lr`: the update rule and its learning rate (None: its default).
+    - `model`, `data`, `batch_size` (or "full"): as for `slalom.race`; `rule`: as one of its rules; `lr`: None is the rule's own.
     - `sizes`: increasing numbers of training samples, two at least; None: five, each twice the one before, up to all.
     - `seeds`: a number >= 2; a seed draws initialisation, which samples (smaller sets lie within larger ones) and their order.
     - `steps`: of every run, whatever its size, so that less data is not also less training. `penalty`: of `slalom.optim`.
@@ -84,13 +86,14 @@ def learning_curve(
     import torch
 
     from slalom.data import Data, load
-    from slalom.engines.lanes import Lanes, lanes_of
+    from slalom.engines.lanes import Lane, Lanes
     from slalom.nets import build
+    from slalom.race.entrants import entrant
     from slalom.race.metrics import METRICS, in_units
     from slalom.race.order import permutation
-    from slalom.race.prepare import loss_for
+    from slalom.race.prepare import batch_rows, loss_for
 
-    for name, value, least in (("seeds", seeds, 2), ("steps", steps, 1), ("batch_size", batch_size, 1)):
+    for name, value, least in (("seeds", seeds, 2), ("steps", steps, 1)):
         whole(value, f"learning_curve: {name}", least)
     found = data if isinstance(data, Data) else load(data)
     n = len(found.train)
@@ -98,25 +101,25 @@ def learning_curve(
     factory, loss = build(model, found), loss_for(None, found)
     classes = found.task == "classification"
     measure = in_units(METRICS["accuracy" if classes else "rmse"].measure, found)
-    told: dict[str, Any] = {} if lr is None else {"lr": lr}
-    many = lanes_of(rule, seed=list(range(seeds)), penalty=penalty, **told)
+    one = entrant(rule)
+    many = [Lane(one.optimizer(lr), s, penalty=penalty) for s in range(seeds)]
     subset = [permutation(s, 0, n) for s in range(seeds)]
     val, train = [], []
     for size in chosen:
-        x, y = found.train.x, found.train.y
-        lanes = Lanes(factory, many, loss=loss, example=(x[:batch_size], y[:batch_size]))
+        x, y, batch = found.train.x, found.train.y, batch_rows(batch_size, size)
+        lanes = Lanes(factory, many, loss=loss, example=(x[:batch], y[:batch]))
         done, epoch = 0, 0
         while done < steps:
             epoch += 1
             order = torch.stack([subset[s][:size][permutation(s, epoch, size)] for s in range(seeds)])
-            batches = [part.contiguous() for part in torch.split(order, batch_size, dim=1)][: steps - done]
+            batches = [part.contiguous() for part in torch.split(order, batch, dim=1)][: steps - done]
             lanes.epoch(x, y, batches)
             done += len(batches)
         val.append(lanes.evaluate(found.val.x, found.val.y, [measure])[0])
         own = [lanes.predict(x[subset[s][:size]])[s] for s in range(seeds)]
         train.append([float(measure(o, y[subset[s][:size]])) if s not in lanes.retired else math.nan for s, o in enumerate(own)])
     if not np.isfinite(np.array(val)).any():
-        raise BadDataError(f"learning_curve: every run of {rule} turned non-finite; lower lr")
+        raise BadDataError(f"learning_curve: every run of {one.label} turned non-finite; lower lr")
     sign, offset = (-1, 1) if classes else (1, 0)
     what = "share of wrong answers" if classes else "root mean squared error"
     return LearningCurve(tuple(chosen), offset + sign * np.array(val), offset + sign * np.array(train), what)

@@ -22,7 +22,7 @@ def render(figure: RaceFigure) -> str:
 def render_live(figure: RaceFigure, progress: Mapping[str, Any]) -> str:
     """The page of a race that runs: the same, with a stream of events from where it came (`slalom.report.serve`)."""
     parts = [race_part(figure), play_part(figure.rules)]
-    return page_of(parts, figure.title, connect="'self'", more=["js/live.js"], live=dict(progress))
+    return page_of(parts, figure.title, connect="'self'", more=["js/race/live.js"], live=dict(progress))
 
 
 def render_playground() -> str:

@@ -17,9 +17,9 @@ from slalom.report.payload import common, race_payload, rounded
 from slalom.report.shell import ENGINE, document
 
 FIRST = tuple(
-    f"js/{name}.js" for name in ("base", "numbers", "ticks", "csv", "bytes", "decode", "palette", "theme", "tabs", "tip")
+    f"js/basis/{name}.js" for name in ("base", "numbers", "ticks", "csv", "bytes", "decode", "palette", "theme", "tabs", "tip")
 )
-CHART = ("uplot/uPlot.iife.min.js", "js/plot.js")
+CHART = ("uplot/uPlot.iife.min.js", "js/basis/plot.js")
 PLAYER = ("js/landscape/field.js", "js/landscape/player.js")
 
 
@@ -38,13 +38,13 @@ def race_part(figure: RaceFigure) -> Part:
     """The race: leaderboard, curves, learning rates, findings, what ran."""
     names = ("state", "scale", "strip", "comparison", "leaderboard", "legend", "curves", "lr", "heat", "range", "schedule",
              "findings", "details", "download")  # fmt: skip
-    scripts = (*CHART, *(f"js/{name}.js" for name in names))
+    scripts = (*CHART, *(f"js/race/{name}.js" for name in names))
     return Part("race.html", scripts, race_payload(figure), {"verdict": figure.verdict})
 
 
 def range_part(figure: RangeFigure) -> Part:
     """A range test in a tab of its own."""
-    return Part("range.html", (*CHART, "js/range.js"), {"range_test": rounded(dataclasses.asdict(figure))})
+    return Part("range.html", (*CHART, "js/race/range.js"), {"range_test": rounded(dataclasses.asdict(figure))})
 
 
 def ground_part(figures: Sequence[GroundFigure], coloured: Sequence[str] = ()) -> Part:
@@ -74,7 +74,7 @@ def doctor_part(figures: Sequence[DoctorFigure]) -> Part:
 
 def play_part(coloured: Sequence[str] = ()) -> Part:
     """The playground, where rules keep the colours that they have in `coloured`, and the activations."""
-    scripts = (*PLAYER, ENGINE, "js/landscape/walk.js", "js/landscape/playground.js", "js/activations.js")
+    scripts = (*PLAYER, ENGINE, "js/landscape/walk.js", "js/landscape/playground.js", "js/landscape/activations.js")
     return Part("play.html", scripts, common(coloured))
 
 
@@ -83,7 +83,7 @@ def page_of(parts: Sequence[Part], title: str, *, connect: str = "'none'", more:
 
     `connect`, `more`: for a live page, where its scripts may ask and which there are besides; `data`: what else is in its JSON.
     """
-    scripts = dict.fromkeys([*FIRST, *(name for part in parts for name in part.scripts), "js/start.js", *more])
+    scripts = dict.fromkeys([*FIRST, *(name for part in parts for name in part.scripts), "js/basis/start.js", *more])
     told: dict[str, Any] = {}
     fields: dict[str, Any] = {}
     for part in parts:

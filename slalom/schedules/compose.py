@@ -68,13 +68,8 @@ class Then(Schedule):
 
 
 @dataclass(frozen=True, eq=False)
-class Sum(Schedule):
-    """The factors of two schedules, added.
-
-    >>> from slalom.schedules import Constant, Cosine
-    >>> (Cosine(total=10) + 0.5)(10)
-    0.5
-    """
+class _Pair(Schedule):
+    """Two schedules at the same step, of which one may set the momentum."""
 
     first: Schedule
     second: Schedule
@@ -83,15 +78,25 @@ class Sum(Schedule):
         _one_momentum(self, self.first, self.second)
         super().__post_init__()
 
-    def at(self, t: Floats) -> Floats:
-        return self.first.at(t) + self.second.at(t)
-
     def momentum_at(self, t: Floats) -> Floats:
         return (self.first if self.first.cycles_momentum else self.second).momentum_at(t)
 
 
 @dataclass(frozen=True, eq=False)
-class Product(Schedule):
+class Sum(_Pair):
+    """The factors of two schedules, added.
+
+    >>> from slalom.schedules import Constant, Cosine
+    >>> (Cosine(total=10) + 0.5)(10)
+    0.5
+    """
+
+    def at(self, t: Floats) -> Floats:
+        return self.first.at(t) + self.second.at(t)
+
+
+@dataclass(frozen=True, eq=False)
+class Product(_Pair):
     """The factors of two schedules, multiplied.
 
     Twin: `torch.optim.lr_scheduler.ChainedScheduler`.
@@ -101,18 +106,8 @@ class Product(Schedule):
     0.5
     """
 
-    first: Schedule
-    second: Schedule
-
-    def __post_init__(self) -> None:
-        _one_momentum(self, self.first, self.second)
-        super().__post_init__()
-
     def at(self, t: Floats) -> Floats:
         return self.first.at(t) * self.second.at(t)
-
-    def momentum_at(self, t: Floats) -> Floats:
-        return (self.first if self.first.cycles_momentum else self.second).momentum_at(t)
 
 
 def _one_momentum(owner: Schedule, first: Schedule, second: Schedule) -> None:

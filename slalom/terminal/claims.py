@@ -16,7 +16,7 @@ from slalom.claims.store import COMMITTED, Result, Run, load_run, write_run
 from slalom.claims.words import Language
 from slalom.core.errors import StoreError
 from slalom.figures.claims import figure, phrase, states, verdict_words
-from slalom.terminal.catalogue import plain_table
+from slalom.terminal.catalogues.rules import plain_table
 from slalom.terminal.output import console, say
 from slalom.terminal.places import fresh
 

@@ -17,10 +17,9 @@ from rich.text import Text
 
 from slalom.terminal import exits, marks, places
 from slalom.terminal.output import console, say
-from slalom.terminal.session import Mode
+from slalom.terminal.race.session import Mode
 
 SHOWN = 8  # of the best trials on the live screen
-SLOWEST = 0.5  # seconds between two frames
 
 
 class Watch:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from slalom.core.errors import SlalomError
+from slalom.core.errors import BadValueError, SlalomError
 from slalom.race.environment import environment
 from slalom.tune.driver import Driver, OnEvent, Parts
 from slalom.tune.executors import Executor, executor_of
@@ -30,6 +30,8 @@ def start(
     enqueue: Sequence[Mapping[str, Any]], on_event: OnEvent | None, log: Log = None,
 ) -> TuneResult:  # fmt: skip
     """Run a prepared search, in memory or into a new directory."""
+    if parts.plan.method == "manual" and not enqueue:
+        raise BadValueError("method='manual' tries what enqueue= (--try) names and nothing else; name a configuration")
     watching = Together(loggers_of(log, directory), on_event)
     record = None if directory is None else Record(directory)
     history = History(parts.space)

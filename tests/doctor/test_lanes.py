@@ -72,8 +72,8 @@ def test_lanes_read_together_say_what_each_says_alone():
 
 
 def test_a_real_race_tells_its_leaderboard(capsys):
-    from slalom.terminal import session
     from slalom.terminal.output import console
+    from slalom.terminal.race import session
 
     race = slalom.race("mlp:8:relu", "iris", rules=["sgd"], lrs=[1e-7], seeds=2, epochs=8)
     assert [f.label for f in race.findings[0]] == ["lr_too_low"]

@@ -9,7 +9,7 @@ import torch
 from slalom.core.errors import BadValueError, UnknownNameError
 from slalom.landscape.teaching import activations_of, lessons, teach
 from slalom.landscape.teaching.rates import MOVES, target
-from slalom.landscape.teaching.steps import LR, MU, START, VELOCITY, gradients_used
+from slalom.landscape.teaching.steps import LR, MU, START, VELOCITY
 from slalom.landscape.teaching.valleys import STEEP, regression
 
 CURVATURE = np.array([0.6, 6.0])  # of the bowl that momentum and NAG are shown on
@@ -22,6 +22,14 @@ def test_the_lessons():
     }  # fmt: skip
     with pytest.raises(UnknownNameError, match="did you mean 'batch-size'"):
         teach("batch-sizes")
+
+
+def gradients_used(record):
+    """The gradient that each step's slope arrow stands for: the arrow divided by -lr."""
+    return {
+        name: np.array([(np.array(a.end) - np.array(a.begin)) / -LR for a in arrows if a.part == "slope"])
+        for name, arrows in record.methods
+    }
 
 
 def test_momentum_takes_its_gradient_where_it_stands_and_nag_where_the_velocity_leads():

@@ -49,7 +49,22 @@ def test_a_rule_that_is_plain_needs_none():
     assert made.val.max() < 1e-3
 
 
-@pytest.mark.parametrize("more", [{"sizes": [10]}, {"sizes": [20, 10]}, {"sizes": [10, 10**6]}, {"seeds": 1}, {"steps": 0}])
+@pytest.mark.parametrize(
+    "more", [{"sizes": [10]}, {"sizes": [20, 10]}, {"sizes": [10, 10**6]}, {"seeds": 1}, {"steps": 0}, {"batch_size": 0}]
+)
 def test_bad_values_are_named(more):
-    with pytest.raises(BadValueError, match="learning_curve: "):
+    with pytest.raises(BadValueError, match=r"learning_curve: |batch_size must be"):
         learning_curve("mlp:4:relu", "iris", **more)
+
+
+def test_rules_and_batches_are_those_of_a_race():
+    given = {"sizes": [20, 60], "seeds": 2, "steps": 30, "lr": 0.02}
+    full = learning_curve("mlp:8:tanh", "iris", rule="torch.RMSprop(alpha=0.9)", batch_size="full", **given)
+    own = learning_curve("mlp:8:tanh", "iris", rule="rmsprop(alpha=0.9)", batch_size="full", **given)
+    np.testing.assert_allclose(own.val, full.val, atol=0.05)  # torch's own optimizer, one lane at a time
+    # 20 and 60 rows at once are batches of 60, which leaves the smaller size whole too
+    same = learning_curve("mlp:8:tanh", "iris", rule="rmsprop(alpha=0.9)", batch_size=60, **given)
+    np.testing.assert_array_equal(own.val, same.val)
+    assert (own.val != learning_curve("mlp:8:tanh", "iris", rule="rmsprop(alpha=0.9)", batch_size=4, **given).val).any()
+    with pytest.raises(LookupError, match="or 'adam'"):
+        learning_curve("mlp:8", "iris", rule="adma")

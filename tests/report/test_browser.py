@@ -84,8 +84,8 @@ def test_the_script_reads_curves_and_rates_as_python_does(browse: Browse) -> Non
     }
     text = (
         f'<!doctype html><p id="out"></p><script type="application/json" id="slalom-data">{to_text(empty)}</script>'
-        f"<script>{asset('js/base.js')}</script><script>{asset('js/numbers.js')}</script>"
-        f"<script>{asset('js/bytes.js')}</script><script>{asset('js/decode.js')}</script>"
+        f"<script>{asset('js/basis/base.js')}</script><script>{asset('js/basis/numbers.js')}</script>"
+        f"<script>{asset('js/basis/bytes.js')}</script><script>{asset('js/basis/decode.js')}</script>"
         f"<script>const got = slalom.unpack({json.dumps(pack(curves))}).map((c) => [...c].map(String));"
         f"document.getElementById('out').textContent = JSON.stringify([got, {json.dumps(rates)}.map(slalom.lr)]);</script>"
     )
@@ -107,7 +107,8 @@ def test_downloads_are_csv_that_no_spreadsheet_runs(browse: Browse) -> None:
         "lanes": {"lane": [7], "rule": [0], "lr": [1e-3], "seed": [4], "test_loss": [None]},
     }
     names = ("base", "numbers", "csv", "bytes", "decode", "download")
-    scripts = "".join(f"<script>{asset(f'js/{name}.js')}</script>" for name in names)
+    paths = [f"js/{'race' if name == 'download' else 'basis'}/{name}.js" for name in names]
+    scripts = "".join(f"<script>{asset(path)}</script>" for path in paths)
     document, console = browse(
         f'<!doctype html><p id="out"></p><script type="application/json" id="slalom-data">{json.dumps(data)}</script>{scripts}'
         "<script>const tables = [slalom.lanesTable(), slalom.curvesTable()];"

@@ -39,7 +39,7 @@ def in_js(run_js: Callable[[str], Any]) -> Callable[[list[dict[str, Any]]], Any]
 
     def run(cases: list[dict[str, Any]]) -> Any:
         scripts = RUN.replace("ENGINE_SCRIPT", asset(ENGINE)).replace(
-            "WALK_SCRIPT", asset("js/bytes.js") + asset("js/landscape/walk.js")
+            "WALK_SCRIPT", asset("js/basis/bytes.js") + asset("js/landscape/walk.js")
         )
         return run_js(f"const STEPS = {STEPS}, INPUT = {json.dumps({**given, 'cases': cases})};\n{scripts}")
 

@@ -18,7 +18,7 @@ from slalom.race.events import RaceDone
 from slalom.report import render_playground
 from slalom.report.serve import Server
 from slalom.terminal import pages
-from slalom.terminal.lines import PlainView
+from slalom.terminal.race.lines import PlainView
 
 
 def test_playground_writes_its_page_and_says_where(tmp_path: Path) -> None:

@@ -326,3 +326,11 @@ def test_other_directories_are_refused(tmp_path, whole):
     (plan / "plan.json").write_text(json.dumps({**body, "epochs": 0}))
     with pytest.raises(StoreError, match="damaged"):
         slalom.tune.load(plan)
+
+
+def test_what_would_do_nothing_is_refused(tmp_path):
+    with pytest.raises(BadValueError, match="points is of a grid, got 5 with method 'random'"):
+        slalom.tune(**GIVEN, points=5, directory=tmp_path / "run")
+    with pytest.raises(BadValueError, match="nothing else; name a configuration"):
+        slalom.tune(**{**GIVEN, "method": "manual"}, directory=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

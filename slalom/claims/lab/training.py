@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,11 +128,6 @@ def sweep(
     done = train(task, many, make)
     shape = (len(lrs), len(seeds))
     return Sweep(tuple(lrs), done.loss.reshape(shape), done.accuracy.reshape(shape), done.curve.reshape(-1, *shape))
-
-
-def sweeps(task: Task, methods: Mapping[str, tuple[str, Sequence[float], Mapping[str, Any]]], plan: Plan) -> dict[str, Sweep]:
-    """A sweep a method: name -> (rule, rates, settings)."""
-    return {name: sweep(task, rule, lrs, plan, **settings) for name, (rule, lrs, settings) in methods.items()}
 
 
 def percent(found: Sweep) -> Floats:

@@ -81,9 +81,6 @@ def _log2(a: float, b: float) -> float:
     return float(np.log2(a / b))
 
 
-GAIN = T("log2 of SGD's steps over the method's", "SGD 步数与该方法步数之比的以 2 为底对数")
-
-
 def _off(name: str, where: str, zh: str) -> Any:
     label = T(
         f"{name}, {where}: log2 of SGD's steps over its own, off a saddle",

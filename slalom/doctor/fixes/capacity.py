@@ -13,7 +13,6 @@ from slalom.doctor.fixes.trace import DENSE, RECURRENT, Call, Trace, traced
 from slalom.doctor.setup import Setup
 
 LEAST, MOST, TIMES = 32, 512, 8
-Sized = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
 
 def _sizes(module: nn.Module) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from slalom.core.rule import Rule
 from slalom.engines.printers.moments import moments_table
-from slalom.engines.printers.page import Formula, RulePage, build_page
+from slalom.engines.printers.page import Formula, RulePage
 from slalom.engines.printers.symbols import plain
 
 WIDTH = 100
@@ -43,15 +43,6 @@ def to_text(page: RulePage) -> str:
     if page.differs:
         out += _wrapped(f"Differs: {page.differs}")
     return "\n".join(out)
-
-
-def index_text(rules: Iterable[Rule]) -> str:
-    """One line a rule: name, torch twin, bytes a parameter, description."""
-    rows = []
-    for rule in rules:
-        page = build_page(rule)
-        rows.append((page.name, page.torch_name or "-", str(page.bytes_per_parameter), page.description))
-    return "\n".join(table(("rule", "torch", "bytes", "description"), rows))
 
 
 def moments_text(rules: Iterable[Rule]) -> str:

@@ -19,7 +19,7 @@ from slalom.landscape.networks.slices import plane_losses
 from slalom.nets import build
 from slalom.race.entrants import RuleLike, entrants
 from slalom.race.order import batches
-from slalom.race.prepare import loss_for
+from slalom.race.prepare import batch_rows, loss_for
 
 LRS = {"sgd": 0.3, "momentum": 0.05, "nag": 0.05, "rmsprop": 0.003, "adam": 0.005, "adagrad": 0.03}
 MARGIN = 0.18  # of the plane's box around the runs
@@ -27,32 +27,32 @@ MARGIN = 0.18  # of the plane's box around the runs
 
 def trajectory_plane(
     model: Any = None, data: Any = "digits", rules: Sequence[RuleLike] | RuleLike | None = None, *,
-    lr: float | Mapping[str, float] | None = None, epochs: int = 20, batch_size: int = 64, seed: int = 0, points: int = 51,
+    lr: float | Mapping[str, float] | None = None, epochs: int = 20, batch_size: int | str = 64, seed: int = 0, points: int = 51,
     keep: int = 60, rows: int | None = None,
 ) -> NetworkLandscape:  # fmt: skip
     """Trains one start by several rules as lanes, and draws their ways in the plane of largest variance, with the loss on it.
 
-    `model`, `data`, `rules`: as for `slalom.race` (default: sgd, momentum, rmsprop, adam). `lr`: one for all, or one a rule;
-    None: rates picked by hand for the digits MLP. Every rule sees the same batches. `keep`: about so many points of each way
-    are kept for the plane. The share of the variance that the plane keeps is in the record and on the picture; so is how far
-    each run ends from the plane. Li et al. 2018, section 7. Errors: BadValueError, BadDataError.
+    `model`, `data`, `rules` (default: sgd, momentum, rmsprop, adam), `batch_size`: as for `slalom.race`. `lr`: one for all, or
+    one a rule; None: rates picked by hand for the digits MLP. Every rule sees the same batches. `keep`: about so many points of
+    each way are kept for the plane. The share of the variance that the plane keeps is in the record and on the picture; so is
+    how far each run ends from the plane. Li et al. 2018, section 7. Errors: BadValueError, BadDataError.
 
     >>> made = trajectory_plane("mlp:8", "iris", ["sgd", "adam"], lr=0.05, epochs=4, points=5)
     >>> len(made.planes[0].traces), 0 < sum(made.planes[0].kept) <= 1
     (2, True)
     """
-    for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("keep", keep, 2)):
+    for name, value, least in (("epochs", epochs, 1), ("keep", keep, 2)):
         whole(value, name, least, 100_000)
     whole(points, "points", 3, 401)
     found = data if isinstance(data, Data) else load(data)
     who = entrants(("sgd", "momentum", "rmsprop", "adam") if rules is None else rules)
     rates = [_rate(e.label, lr) for e in who]
     factory, loss = build(model, found), loss_for(None, found)
-    x, y = found.train.x, found.train.y
+    x, y, batch = found.train.x, found.train.y, batch_rows(batch_size, len(found.train))
     many = [Lane(e.optimizer(rate), seed) for e, rate in zip(who, rates, strict=True)]
-    lanes = Lanes(factory, many, loss=loss, example=(x[:batch_size], y[:batch_size]))
+    lanes = Lanes(factory, many, loss=loss, example=(x[:batch], y[:batch]))
     ground, about = ground_of(lanes.module(0), found, rows=rows)
-    steps, ways = _train(lanes, ground, seed, epochs, batch_size, keep)
+    steps, ways = _train(lanes, ground, seed, epochs, batch, keep)
     good = [k for k in range(len(who)) if k not in lanes.retired]
     if not good:
         raise BadDataError("every run turned non-finite; lower lr")

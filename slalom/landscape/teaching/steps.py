@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from slalom.core.ops import sqrt
@@ -59,11 +58,3 @@ def momentum_and_nag() -> Vectors:
         "NAG that of where the velocity leads: it turns earlier, and swings less."
     )
     return Vectors("Momentum and NAG, two steps", words, ground, tuple(methods))
-
-
-def gradients_used(record: Vectors) -> dict[str, np.ndarray[Any, Any]]:
-    """The gradient that each step's slope arrow stands for, `[steps, 2]` a method: the arrow divided by -lr."""
-    return {
-        name: np.array([(np.array(a.end) - np.array(a.begin)) / -LR for a in arrows if a.part == "slope"])
-        for name, arrows in record.methods
-    }

@@ -82,6 +82,8 @@ def sampler_of(
     """The sampler of a method; `trials`: how many it is laid out for. `points`: of a grid, a number."""
     if storage is not None and method not in OPTUNA:
         raise BadValueError(f"storage is for a study of Optuna's: method must be one of {', '.join(OPTUNA)}, got {method!r}")
+    if points is not None and method != "grid":
+        raise BadValueError(f"points is of a grid, got {points} with method {method!r}; take method='grid' or leave it out")
     if method == "random":
         return RandomSearch(space, seed)
     if method == "grid":

@@ -9,8 +9,6 @@ from typing import Any
 from slalom.core.errors import BadValueError
 from slalom.tune.space.params import Param
 
-OFFERED = ("input_shape", "output_size")  # what every factory may ask for, as in slalom.nets.build
-
 
 def from_factory(factory: Callable[..., Any]) -> dict[str, Param]:
     """The parameters that a factory declares, as annotations or as defaults; {} where it declares none.

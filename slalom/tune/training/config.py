@@ -24,7 +24,6 @@ WORDS: dict[str, Any] = {
     "initialisation": "default", "augment": "none",
 }  # fmt: skip
 INITIALISATIONS = ("default", *(m for m in METHODS))
-SIMPLEST = {"schedule": "constant"}  # what None stands for, in text
 
 
 @functools.lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from slalom.core.rule import REGISTRY, Rule, Settings
 from slalom.engines.printers.moments import answers, moments_table
 from slalom.engines.printers.page import build_page
 from slalom.engines.printers.page_markdown import index_markdown, to_markdown
-from slalom.engines.printers.page_text import columns_of, index_text, moments_text, to_text
+from slalom.engines.printers.page_text import columns_of, moments_text, to_text
 from slalom.rules import adam, adamw, lion, rmsprop, sgd, windowed_adadelta
 from tests.engines.kernels.lanes import name, variants
 
@@ -44,7 +44,6 @@ def test_a_page_says_all_that_is_declared(rule: Rule) -> None:
 def test_a_terminal_of_a_hundred_columns_is_enough(rule: Rule) -> None:
     lines = to_text(build_page(rule)).splitlines()
     assert max(map(columns_of, lines)) <= 100
-    assert max(map(columns_of, index_text(RULES).splitlines())) <= 100
     assert max(map(columns_of, moments_text(RULES).splitlines())) <= 100
 
 

@@ -15,7 +15,7 @@ from slalom.data import load
 from slalom.race.compare.kits import KITS
 from slalom.race.compare.reading import Comparison, method_of
 from slalom.race.results import LaneResult
-from slalom.terminal import compared
+from slalom.terminal.race import compared
 
 SEEDS = 6
 

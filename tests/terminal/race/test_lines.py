@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from slalom.race.events import LanesAdded, RaceDone
-from slalom.terminal import lines
+from slalom.terminal.race import lines
 
 RULES = {"sgd": 0.1, "adam": 0.003}
 

@@ -8,7 +8,7 @@ import torch
 
 from slalom.core.errors import BadValueError, SlalomError, StoreError
 from slalom.core.rule import REGISTRY
-from slalom.terminal import catalogue
+from slalom.terminal.catalogues import rules as catalogue
 
 
 def test_the_list_has_every_rule_with_its_settings(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""What there is to choose from, as tables: rules, data sets."""
+"""The update rules: all in a table, one on a page."""
 
 from __future__ import annotations
 
@@ -116,12 +116,3 @@ def write_rules(directory: Path) -> list[Path]:
     except OSError as error:
         raise StoreError(f"cannot write the pages to {directory}: {error.strerror or error}") from error
     return [directory / f"{name}.md" for name in pages]
-
-
-def show_data() -> None:
-    """The built-in data sets."""
-    from slalom.data import names
-
-    out = console()
-    out.print(names_table(names(), "data set"))
-    out.print(Text("Your own: slalom race file.csv --target COLUMN  (.csv, .tsv, .parquet, .npz)", "dim"))

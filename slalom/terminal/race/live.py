@@ -17,7 +17,7 @@ from rich.text import Text
 
 from slalom.race.events import Event, RaceDone
 from slalom.terminal import marks
-from slalom.terminal.board import Board, Cell, Row
+from slalom.terminal.race.board import Board, Cell, Row
 
 FRAMES_A_SECOND = 4  # at most, however fast the events come; a frame costs some milliseconds
 CLOCK_A_SECOND = 1  # between events, so that the clock is seen to run while a long epoch is under way

@@ -11,12 +11,13 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.text import Text
 
-from slalom.terminal import compared, exits, places, standings
-from slalom.terminal.board import Board
-from slalom.terminal.lines import JsonView, PlainView, QuietView
-from slalom.terminal.live import LiveView
+from slalom.terminal import exits, places
 from slalom.terminal.output import console, say
 from slalom.terminal.pages import OnEvent, served
+from slalom.terminal.race import compared, standings
+from slalom.terminal.race.board import Board
+from slalom.terminal.race.lines import JsonView, PlainView, QuietView
+from slalom.terminal.race.live import LiveView
 
 Mode = Literal["live", "plain", "json", "quiet"]
 View = LiveView | QuietView

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from slalom.cli import app
 from slalom.race.events import LanesAdded
-from slalom.terminal import session
+from slalom.terminal.race import session
 
 
 @pytest.mark.parametrize("epochs", [0, 1])

@@ -11,7 +11,7 @@ from typing import Any
 
 from slalom.race.events import EpochDone, Event, LanesAdded, Note, RaceStarted, event_name, plain
 from slalom.terminal import marks
-from slalom.terminal.board import Board
+from slalom.terminal.race.board import Board
 
 Write = Callable[[str], None]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slalom.terminal import arguments
+from slalom.terminal.typed import arguments
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from slalom.race.results import LeaderRow
-from slalom.terminal import standings
+from slalom.terminal.race import standings
 
 ROW = LeaderRow(
     rank=1, rule="adam", lr=1.7783e-3, lr_low=1e-3, lr_high=1e-2, seeds=3, val_metric=0.98, val_metric_sd=0.002, val_loss=0.1,

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from slalom.race.events import LaneRetired, LanesAdded, Note, RaceDone
-from slalom.terminal.board import Board
+from slalom.terminal.race.board import Board
 
 NAN = math.nan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from slalom.terminal.arguments import split
+from slalom.terminal.typed.arguments import split
 
 Parse = Callable[[str], Any]
 NONE = ("none", "no", "off")

@@ -14,7 +14,7 @@ import pytest
 from slalom.core.errors import BadValueError
 from slalom.schedules import Cosine, OneCycle
 from slalom.schedules.spec import SCHEDULES
-from slalom.terminal import schedules
+from slalom.terminal.catalogues import schedules
 from slalom.terminal.output import Out
 from slalom.terminal.plot import curve, framed
 

@@ -6,7 +6,7 @@ from rich.text import Text
 from torch import nn
 
 from slalom.nets.activations import ACTIVATIONS, MAXOUT, NAMES, Moments, entry, maxout_moments, moments, relative_cost
-from slalom.terminal.catalogue import plain_table
+from slalom.terminal.catalogues.rules import plain_table
 from slalom.terminal.output import console
 
 PIECES = 2

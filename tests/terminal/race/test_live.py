@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from slalom.terminal import live, marks
-from slalom.terminal.board import Board
+from slalom.terminal import marks
+from slalom.terminal.race import live
+from slalom.terminal.race.board import Board
 
 RULES = {"sgd": 0.1, "adam": 0.003, "lion": 0.0003}
 

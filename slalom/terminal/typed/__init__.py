@@ -1,0 +1,1 @@
+"""What is typed after an option, as values."""
