@@ -16,7 +16,15 @@ from slalom.engines.lanes.factors import Factors, Swing
 from slalom.engines.lanes.layout import initialise
 from slalom.rules import adam, sgd
 from slalom.schedules import (
-    Constant, Cosine, ExponentialDecay, OneCycle, Plateau, PolynomialDecay, StepDecay, Triangular, Warmup,
+    Constant,
+    Cosine,
+    ExponentialDecay,
+    OneCycle,
+    Plateau,
+    PolynomialDecay,
+    StepDecay,
+    Triangular,
+    Warmup,
 )  # fmt: skip
 
 STEPS = 24
