@@ -1,8 +1,9 @@
 """Labelled training runs: learning rates of .01, 1 and 100 times the best, with and without decay, each branched at its end.
 
 The best rate of a (task, rule, schedule) has the least loss on the whole training part in the end, over half decades and three
-seeds that no labelled run uses. A run's branches go on from where it ended, on the same batches: at the same rate, a tenth of it,
-and 3 and 10 times the highest rate. Their first steps are what a probe would see; where they end is part of the truth.
+seeds that no labelled run uses. A run's branches go on from where it ended: at the same rate, a tenth of it, and 3 and 10 times
+the highest rate, each on the same REPEATS orders of the rows. Their first steps are what a probe would see; where those on the
+first order end is part of the truth.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ EVERY = 20  # the loss on the whole training part is taken every so many steps
 LAST = 3  # the last so many of these, averaged, are a run's end: one alone may have caught a swing
 LAST_OF_BRANCH = 2
 PROBE, LOOKS = 60, 5  # steps of a probe; in its second half the loss is taken every so many
+ORDER = 100_000  # from one order's seeds to the next's
+REPEATS = 3  # orders of the rows that a probe goes on with
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Task:
 @dataclass(frozen=True)
 class Run:
     """One run: `loss` and `lr` of its steps, the same on the whole training part at its start and its end, that of the best rate;
-    `branches`: the loss on the whole training part as a probe takes it, `ends`: at a branch's end.
+    `branches`: the loss on the whole training part as a probe takes it `[REPEATS, looks]`, `ends`: at the end of the first.
     """
 
     task: str
@@ -73,12 +76,12 @@ class Run:
 class Training:
     """Lanes with the batches of their seeds, from any step."""
 
-    def __init__(self, task: Task, data: Data, lanes: Sequence[Any], step: int = 0) -> None:
+    def __init__(self, task: Task, data: Data, lanes: Sequence[Any], step: int = 0, order: int = 0) -> None:
         self.x, self.y = data.train.x, data.train.y
         loss = "cross_entropy" if data.task == "classification" else "mse"
         self.measure = F.cross_entropy if loss == "cross_entropy" else F.mse_loss
         self.lanes = slalom.Lanes(build(task.model, data), lanes, loss=loss, example=(self.x[:BATCH], self.y[:BATCH]))
-        seeds = [lane.seed for lane in lanes]
+        seeds = [lane.seed + ORDER * order for lane in lanes]
         epochs = (batches(seeds, epoch, len(self.y), BATCH) for epoch in count())
         whole = (batch for batch in chain.from_iterable(epochs) if batch.shape[-1] == BATCH)
         self.stream = islice(whole, step, None)
@@ -141,15 +144,20 @@ def _runs(task: Task, data: Data, decay: bool, seeds: Sequence[int]) -> list[Run
     ways = {"now": factors[-1], "lower": 0.1 * factors[-1], "higher 3": 3.0, "higher 10": 10.0}
     after = {}
     for way, factor in ways.items():
-        branch = Training(task, data, lanes(lambda _, to=float(factor): to), STEPS)  # type: ignore[misc]
-        branch.lanes.load_state_dict(state)
-        branch.run(PROBE // 2, PROBE // 2)
-        after[way] = branch.run(PROBE - PROBE // 2, LOOKS)[1], branch.run(AFTER - PROBE)[1]
+        seen = []
+        for order in range(REPEATS):
+            branch = Training(task, data, lanes(lambda _, to=float(factor): to), STEPS, order)  # type: ignore[misc]
+            branch.lanes.load_state_dict(state)
+            branch.run(PROBE // 2, PROBE // 2)
+            seen.append(branch.run(PROBE - PROBE // 2, LOOKS)[1])
+            if order == 0:
+                ends = branch.run(AFTER - PROBE)[1][-LAST_OF_BRANCH:].mean(0)
+        after[way] = np.stack(seen), ends
     return [
         Run(
             task.name, name, decay, share, seed, losses[:, k], best[name][0] * share * factors, float(initial[k]),
-            float(full[-LAST:, k].mean()), best[name][1], {way: after[way][0][:, k] for way in ways},
-            {way: float(after[way][1][-LAST_OF_BRANCH:, k].mean()) for way in ways},
+            float(full[-LAST:, k].mean()), best[name][1], {way: after[way][0][:, :, k] for way in ways},
+            {way: float(after[way][1][k]) for way in ways},
         )
         for k, (name, share, seed) in enumerate(keys)
     ]  # fmt: skip

@@ -21,11 +21,11 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.curves.runs import PROBE, Run, Task, labelled_runs
+from benchmarks.curves.runs import PROBE, REPEATS, Run, Task, labelled_runs
 from slalom.data import load
 from slalom.doctor import Reading, read_curve
 from slalom.race.environment import environment
@@ -55,16 +55,18 @@ def label(run: Run) -> str:
     return LOWER if late or not np.isfinite(run.loss).all() else KEEP
 
 
-def probe(run: Run) -> Any:
+@dataclass(frozen=True)
+class Recorded:
     """The run's branches, as a probe gives them."""
-    cooled = run.lr[-1] / run.lr.max()
 
-    def branch(factor: float, steps: int) -> np.ndarray:
+    run: Run
+    orders = REPEATS
+
+    def __call__(self, factor: float, steps: int, order: int = 0) -> np.ndarray:
+        cooled = self.run.lr[-1] / self.run.lr.max()
         way = {1.0: "now", 0.1: "lower"}.get(factor) or f"higher {factor * cooled:.0f}"
         assert steps == PROBE
-        return run.branches[way]
-
-    return branch
+        return self.run.branches[way][order]
 
 
 def interval(right: int, of: int) -> tuple[float, float]:
@@ -113,7 +115,7 @@ def main() -> None:
     runs = [run for task in TASKS for run in labelled_runs(task, SEEDS)]
     made = time.perf_counter() - begin
     alone = [read_curve(run.loss, run.lr) for run in runs]
-    probed = [read_curve(run.loss, run.lr, probe=probe(run)) for run in runs]
+    probed = [read_curve(run.loss, run.lr, probe=Recorded(run)) for run in runs]
     changed = sum(label(run) != {0.01: RAISE, 1.0: KEEP, 100.0: LOWER}[run.share] for run in runs)
     print(f"labels that the truth changed: {changed} of {len(runs)}\n")
     table("losses and rates alone", runs, alone)

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.range import design_images, design_problems
+from benchmarks.range import design_images, design_noisy, design_problems
 from benchmarks.range.problem import OPTIMIZERS, Problem, curves
 from benchmarks.range.truth import LRS, STEPS, Truth, truths
 from benchmarks.range.truth import SEEDS as JUDGES
 
 FOLDER = Path(".cache") / "range" / "design"
 TRUTHS = "truth_design.json"
-SEEDS = [100, 101]  # of the picks; none judges, else a pick would be flattered by luck that both share
+SEEDS = [100, 101, 102, 103]  # of the picks; none judges, else a pick would be flattered by luck that both share
 assert not set(SEEDS) & set(JUDGES)
 
 
 def problems() -> list[Problem]:
-    return [*design_images.problems(), *design_problems.problems()]
+    return [*design_images.problems(), *design_problems.problems(), *design_noisy.problems()]
 
 
 def recorded(problem: Problem, optimizer: str) -> tuple[Truth, np.ndarray]:

@@ -18,8 +18,9 @@ from slalom.claims.decide import Verdict, decide
 from slalom.claims.outcome import Outcome, outcome_from
 from slalom.claims.registry import every, order
 from slalom.core.errors import StoreError
+from slalom.core.files import write_whole
 from slalom.race.events import Note
-from slalom.race.store import Store, to_json, whole_file
+from slalom.race.store import Store, to_json
 
 LAST_SEED = 2**31
 COMMITTED = Path(__file__).parent / "committed.json"
@@ -130,8 +131,10 @@ def load_run(path: str | Path | None = None) -> Run:
         results = {r["id"]: result_from(r) for r in body["results"]}
         plan = ClaimsPlan.model_validate(body["plan"])
         return _run(plan, body["environment"], results)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"cannot read the claims' run {where}: {error}") from error
+    except OSError as error:
+        raise StoreError(f"cannot read the claims' run {where}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{where} holds no run of claims: {error}") from error
 
 
 def _run(plan: ClaimsPlan, environment: Mapping[str, Any], found: Mapping[str, Result]) -> Run:
@@ -149,8 +152,7 @@ def write_run(run: Run, path: str | Path) -> None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        with whole_file(path) as file:
-            file.write(text.encode())
+        write_whole(path, text)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}; what was finished before is kept") from error
 

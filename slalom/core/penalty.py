@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from slalom.core.checks import number
 from slalom.core.errors import BadValueError
 from slalom.core.spared import why_spared
 
@@ -39,8 +40,7 @@ class Penalty:
 
     def __post_init__(self) -> None:
         for name, value in (("l1", self.l1), ("l2", self.l2)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-                raise BadValueError(f"penalty: {name} must be a number in [0, inf), got {value!r}")
+            number(value, f"penalty: {name}", "[0, inf)")
         if self.method not in METHODS:
             raise BadValueError(f"penalty: method must be one of {', '.join(map(repr, METHODS))}, got {self.method!r}")
         if isinstance(self.params, str):

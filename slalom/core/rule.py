@@ -20,6 +20,7 @@ import math
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -157,14 +158,14 @@ class Settings:
     options: Mapping[str, Any]
     on: Mapping[str, bool]
 
-    @property
+    @cached_property
     def program(self) -> tuple[Any, ...]:
         """What two lanes must share to run as one program: the rule, its gates, its options that do something."""
         flags = {**self.options, **self.on}
         idle = {k for k, o in self.rule.options.items() if isinstance(o, Choice) and o.only_with and not flags[o.only_with]}
         return (self.rule.name, *sorted((k, v) for k, v in self.options.items() if k not in idle), *sorted(self.on.items()))
 
-    @property
+    @cached_property
     def states(self) -> dict[str, State]:
         """The states that exist under these options and gates."""
         flags = {**self.options, **self.on}
@@ -185,8 +186,10 @@ class Settings:
                 made[name] = torch.as_tensor(fill, dtype=torch.float64, device=p.device).clone()
             elif state.window is not None:
                 made[name] = torch.zeros(self.options[state.window], *p.shape, dtype=p.dtype, device=p.device) + fill
+            elif isinstance(fill, torch.Tensor):
+                made[name] = torch.zeros_like(p) + fill
             else:
-                made[name] = torch.zeros_like(p, memory_format=torch.preserve_format) + fill
+                made[name] = torch.full_like(p, fill) if fill else torch.zeros_like(p)
             if made[name].dtype != p.dtype and not state.scalar:
                 made[name] = made[name].to(p.dtype)
         return self.rule.S(**made)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from slalom.core.checks import whole, yes_or_no
 from slalom.core.errors import BadDataError, BadValueError
 from slalom.data.files import looks_like_path, read_file
 from slalom.data.memory import from_memory, is_frame
@@ -55,10 +56,8 @@ def load(
     ('classification', ('setosa', 'versicolor', 'virginica'), 90, 30, 30)
     """
     shares = checked_fractions(split)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise BadValueError(f"the split's seed must be a whole number >= 0, got {seed!r}")
-    if not isinstance(scale, bool):
-        raise BadValueError(f"scale must be True or False, got {scale!r}")
+    whole(seed, "the split's seed", 0)
+    yes_or_no(scale, "scale")
     if isinstance(source, Data):
         _unused(
             "a Data is split, scaled and decided already",

@@ -51,7 +51,7 @@ def diagnose(case: Case) -> list[Finding]:
     rare = imbalance.look(case)
     cleaner = [] if moved or rare or not generalisation.cleaner(case) else generalisation.told_apart(case)
     found = [*rare, *certain, *moved, *cleaner]
-    if _short(case) and not rare and not cleaner:
+    if not rare and not cleaner:
         found += _experiments(case, certain)
     apart = cleaner
     if not found and not generalisation.cleaner(case) and generalisation.wrong_labels(case):
@@ -61,7 +61,7 @@ def diagnose(case: Case) -> list[Finding]:
         found += rate.overshot(case) if (learnt := generalisation.overfitted(case)) else []
         found += learnt
     if not found:
-        found += late.look(case)
+        found += late.look(case) or rate.idle(case)
     return _ranked(found)
 
 
@@ -83,14 +83,17 @@ def _before(case: Case) -> list[Finding]:
 
 
 def _short(case: Case) -> bool:
-    """Whether the run lacks enough for a change to win it."""
+    """Whether the run lacks enough for a change to win it, that is asked without evidence that no healthy run shows."""
     train, val = case.reached
     return train < SHORT or (case.run.broke is not None) or (not math.isnan(val) and val < SHORT - 0.2 and train < 0.95)
 
 
 def _experiments(case: Case, certain: list[Finding]) -> list[Finding]:
     known = {f.label for f in certain}
-    found = _asked(case, [], STRUCTURE, known)
+    short = _short(case)
+    found = _asked(case, [], STRUCTURE, known, short)
+    if not short:
+        return _told(found)
     for rule in (rate.higher, rate.lower) if rate.crawls(case) else (rate.lower, rate.higher):
         found = _asked(case, found, (rule,), known)
     if not any(t.suspect.label in FRESH for t in found):
@@ -99,11 +102,12 @@ def _experiments(case: Case, certain: list[Finding]) -> list[Finding]:
     return _told(found)
 
 
-def _asked(case: Case, found: list[Tested], rules: tuple[Rule, ...], known: set[str]) -> list[Tested]:
-    """What was found already, and what these rules' suspects win; none is asked once a cause explains all that is lacking."""
+def _asked(case: Case, found: list[Tested], rules: tuple[Rule, ...], known: set[str], all_: bool = True) -> list[Tested]:
+    """What was found already, and what these rules' suspects win; none is asked once a cause explains all that is lacking.
+    `all_`: those without strong evidence too."""
     if any(t.decides or t.gain.trial.train >= ENOUGH for t in found):
         return found
-    return found + tested(case, [s for rule in rules for s in rule(case) if s.label not in known])
+    return found + tested(case, [s for rule in rules for s in rule(case) if s.label not in known and (all_ or s.strong)])
 
 
 def _told(found: list[Tested]) -> list[Finding]:

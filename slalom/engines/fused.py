@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from operator import is_
+from operator import is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
 from slalom.engines import device
 from slalom.engines.device import PLAIN
-from slalom.engines.fusible import alike, fusible, storage_of
+from slalom.engines.fusible import alike, fusible, shared_storage, storage_of
 from slalom.engines.inside import traced
 from slalom.engines.kernels.compiler import NoCompilerError
 from slalom.engines.kernels.norms import sum_of_squares
@@ -75,13 +75,14 @@ class Table:
         self._held = list(chain.from_iterable(map(dict.values, self.cells)))
         self._pointers = self._pointers_now()
         n, matrices = len(jobs), len(kernel.states)
-        at = [[_entry(cell[key], k) for cell in self.cells] for key, k in zip(keys, entries, strict=True)]
+        columns = [list(map(itemgetter(key), self.cells)) for key in keys]
+        at = [[_entry(x, k) for x in xs] if k else list(map(_pointer, xs)) for xs, k in zip(columns, entries, strict=True)]
         states = np.array(at, np.int64)
         self._table = np.zeros((2 + matrices, n), np.int64)
-        self._table[0] = list(map(_pointer, self.params))
+        self._table[0] = self._pointers[:n]
         self._table[2:] = states[:matrices]
         self._numbers = np.ascontiguousarray(states[matrices:])  # where the counts and scalar states lie
-        self._wide = np.array([self._double(cell, keys[matrices:]) for cell in self.cells], np.uint8).T.copy()
+        self._wide = np.array([[x.dtype == torch.float64 for x in xs] for xs in columns[matrices:]], np.uint8)
         self._sizes = np.array(self.sizes, np.int64) * (2 if self.params[0].is_complex() else 1)
         self._streams = np.array([job.stream or 0 for job in jobs], np.uint64)
         self._starts = np.zeros(n + 1, np.int64)
@@ -105,6 +106,11 @@ class Table:
     def listed(self, params: list[torch.Tensor], state: Mapping[Any, Any]) -> bool:
         """Whether these are its parameters and the dict holds their states alone, seen quickly; False where in doubt."""
         return self._watch is not None and self._watch.listed(params, state)
+
+    def begin(self, grads: list[torch.Tensor]) -> bool:
+        """Whether the gradients that it was made for lie in no memory that is written; notes where they are."""
+        self._seen = True
+        return self._take(grads)
 
     def fits(self, grads: list[torch.Tensor]) -> bool:
         """Whether the memory is where it was, and these gradients are of the right form; notes where they are."""
@@ -174,10 +180,6 @@ class Table:
         # the same memory.
         return list(map(_pointer, chain(self.params, chain.from_iterable(map(dict.values, self.cells)))))
 
-    @staticmethod
-    def _double(cell: Mapping[str, torch.Tensor], keys: Sequence[str]) -> list[bool]:
-        return [cell[key].dtype == torch.float64 for key in keys]
-
     def _order(self) -> None:
         # The memory that is written, in order of address, to see whether a gradient lies in it.
         written = np.delete(self._table, 1, axis=0)
@@ -199,8 +201,8 @@ class Table:
 
 
 def _entry(x: torch.Tensor, k: int) -> int:
-    """Where entry k of a window begins, or, for k = 0, a state."""
-    return _pointer(x) + (k * x.stride(0) * x.element_size() if k else 0)
+    """Where entry k of a window begins."""
+    return _pointer(x) + k * x.stride(0) * x.element_size()
 
 
 def one_device(plans: Sequence[Plan]) -> torch.device | None:
@@ -236,7 +238,10 @@ class Plan:
             self.rest = list(jobs)
             return
         fit: dict[tuple[Any, ...], list[int]] = {}
-        for k, job in enumerate(jobs):
+        shared = shared_storage(jobs, settings)
+        if shared is not None:
+            fit[None, shared, False] = list(range(len(jobs)))
+        for k, job in enumerate(jobs if shared is None else ()):
             if fusible(job, settings):
                 where = job.p.device if device.on_cuda(job.p) else None
                 fit.setdefault((where, storage_of(job, settings), job.p.is_complex()), []).append(k)
@@ -245,7 +250,7 @@ class Plan:
         for (where, storage, _), index in fit.items():
             chosen = [jobs[k] for k in index]
             table = table_of(settings, storage, where, chosen, index)
-            if table is None or table.overlaps_itself() or not table.fits([job.g for job in chosen]):
+            if table is None or table.overlaps_itself() or not table.begin([job.g for job in chosen]):
                 self.rest += chosen
             else:
                 self.tables.append(table)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
+
 import torch
 
 from slalom.core.rule import Settings
@@ -12,6 +16,7 @@ from slalom.engines.kernels.storage import STORED, Storage
 from slalom.engines.state import state_key
 from slalom.engines.step import Job
 
+_layout, _on_cpu, _dtype, _shape = map(attrgetter, ("layout", "is_cpu", "dtype", "shape"))
 _COUNTS = (torch.float32, torch.float64)  # of counts and scalar states
 
 
@@ -51,6 +56,38 @@ def fusible(job: Job, settings: Settings) -> bool:
         if not scalar and not (_stored(x) and x.is_complex() == p.is_complex() and alike(p, x)):
             return False
     return True
+
+
+def shared_storage(jobs: Sequence[Job], settings: Settings) -> Storage | None:
+    """How all of these lie, where they lie alike: plain packed memory of the processor; None where each has to be looked at.
+
+    One question to all of them at a time, which is far quicker than all questions to one.
+    """
+    if not jobs or any(state.window is not None for state in settings.states.values()):
+        return None
+    params, cells = [job.p for job in jobs], [job.state for job in jobs]
+    keys = {name: state_key(settings.rule, name) for name in settings.states}
+    if any(type(cell) is not dict or len(cell) != 1 + len(keys) for cell in cells) or any(map(wrapped, params)):
+        return None
+    scalars = [name for name, state in settings.states.items() if state.scalar]
+    names = [name for name in keys if name not in scalars]
+    counts = [cell[key] for key in ("step", *(keys[name] for name in scalars)) for cell in cells]
+    columns = [params, [job.g for job in jobs], *([cell[keys[name]] for cell in cells] for name in names)]
+    matrices = list(chain.from_iterable(columns))
+    every = [*matrices, *counts]
+    if not PLAIN.issuperset(map(type, every)) or set(map(_layout, every)) != {torch.strided} or not all(map(_on_cpu, every)):
+        return None
+    shapes = list(map(_shape, params))
+    if any(map(torch.Tensor.is_neg, every)) or not all(map(torch.Tensor.is_contiguous, matrices)):
+        return None
+    if not {*_COUNTS}.issuperset(map(_dtype, counts)) or set(map(torch.Tensor.numel, counts)) != {1}:
+        return None
+    if any(list(map(_shape, column)) != shapes for column in columns[1:]):
+        return None
+    dtypes = [set(map(_dtype, column)) for column in columns]
+    if any(len(found) > 1 or not found.issubset(STORED) for found in dtypes):  # complex ones too are left to `fusible`
+        return None
+    return storage_of(jobs[0], settings)
 
 
 def _stored(x: torch.Tensor) -> bool:

@@ -1,7 +1,8 @@
 """Where this Python and this torch keep what a tensor is: found by looking at tensors that are known, once a process.
 
-Three places are looked for, in words of memory: an object's class and its tensor (the C++ object behind it), and a tensor's
-dispatch keys, which tell its device, its layout (dense, sparse), lazy negation and conjugation, and wrappers of transforms.
+These places are looked for, in words of memory: an object's class and its tensor (the C++ object behind it), and a tensor's
+dispatch keys, which tell its device, its layout (dense, sparse), lazy negation and conjugation, and wrappers of transforms; and
+a tensor's storage, which is only fetched into the cache ahead of time and may be missing.
 A place is taken only where exactly one word has the right content in every specimen.
 """
 
@@ -25,11 +26,12 @@ _STABLE = ("aoti_torch_get_sizes", "aoti_torch_get_strides", "aoti_torch_get_dim
 
 
 class Layout(NamedTuple):
-    """Distances in bytes: of the class and of the tensor in an object, of the keys in a tensor."""
+    """Distances in bytes: of the class and of the tensor in an object, of the keys and the storage (0: not found) in a tensor."""
 
     type: int
     tensor: int
     keys: int
+    storage: int
 
 
 def _words(address: int, count: int) -> list[int]:
@@ -63,7 +65,9 @@ def layout() -> Layout | None:
     kinds = _place([(words, id(type(x))) for words, x in zip(objects, specimens, strict=True)])
     bodies = _place(list(zip(objects, at, strict=True)))
     sets = _place(list(zip(tensors, told, strict=True)))
-    return None if kinds is None or bodies is None or sets is None else Layout(kinds, bodies, sets)
+    dense = [k for k, x in enumerate(specimens) if x.layout == torch.strided]
+    stored = _place([(tensors[k], int(specimens[k].untyped_storage()._cdata)) for k in dense])
+    return None if kinds is None or bodies is None or sets is None else Layout(kinds, bodies, sets, stored or 0)
 
 
 @cache

@@ -24,7 +24,7 @@ from slalom.engines.sharded import Shards, any_spread, elementwise
 from slalom.engines.sparse import SparseSteps
 from slalom.engines.sparse.modes import refused
 from slalom.engines.sparse.steps import Work
-from slalom.engines.state import complete, stored_as
+from slalom.engines.state import Fresh, stored_as
 from slalom.engines.step import Job
 
 Params = (
@@ -140,7 +140,7 @@ class RuleOptimizer(GroupReading, SparseSteps):
             return
         factor: float | torch.Tensor = 1.0 if scale is None else 1.0 / number(scale)
         if largest is not None:
-            touched = [some.values for *_, rows, _ in work for some in rows]
+            touched = [some.gradient.values for *_, rows, _ in work for some in rows]
             norm = self._gradient_norm([plan for plan, *_ in work], touched) * factor
             self.grad_norm = norm.detach()
             factor = clip_factor(norm, largest) * factor
@@ -200,15 +200,16 @@ class RuleOptimizer(GroupReading, SparseSteps):
     def _jobs(
         self, group: Group, params: Iterable[torch.Tensor], settings: Settings, values: Mapping[str, Any], seed: int | None
     ) -> list[Job]:
-        jobs, wanted = [], set(params)
+        jobs, wanted, fresh = [], set(map(id, params)), Fresh(settings, values, group["state_dtype"])
         for position, p in enumerate(group["params"]):
             g = p.grad
-            if g is None or p not in wanted:
+            if g is None or id(p) not in wanted:
                 continue
             if g.layout != torch.strided:
                 raise refused(type(self).__name__, p, g)
-            complete(self.state[p], settings, values, p, group["state_dtype"])
-            jobs.append(Job(p, g, self.state[p], None if seed is None else stream(seed, position)))
+            state = self.state[p]
+            fresh.complete(state, p)
+            jobs.append(Job(p, g, state, None if seed is None else stream(seed, position)))
         return jobs
 
     def _gradient_norm(self, plans: Iterable[Plan], rows: Iterable[torch.Tensor]) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch
 
 from slalom.core.errors import BadValueError
 from slalom.core.rule import Rule, Settings
+from slalom.engines.device import PLAIN
 from slalom.engines.kernels.storage import HALVES
 from slalom.engines.sharded import elementwise, fitted, is_spread, local, spread_like
 
@@ -40,6 +41,39 @@ def stored_as(p: torch.Tensor, chosen: torch.dtype | None = None) -> torch.dtype
         return chosen
     own = p.dtype.to_real()
     return torch.float32 if own in HALVES else own
+
+
+class Fresh:
+    """What a group's parameters lack before their first step, found out once for all of them.
+
+    `dtype`: the group's `state_dtype`.
+    """
+
+    def __init__(self, settings: Settings, values: Mapping[str, Any], dtype: torch.dtype | None) -> None:
+        self._given = (settings, values, dtype)
+        self._count = count_dtype()
+        fills = {
+            state_key(settings.rule, k): values[s.fill] if isinstance(s.fill, str) else s.fill for k, s in settings.states.items()
+        }
+        simple = not any(s.scalar or s.window for s in settings.states.values()) and {float, int}.issuperset(
+            map(type, fills.values())
+        )
+        self._fills = fills if simple else None
+        self._has = {"step", *fills}.issubset
+
+    def complete(self, state: dict[str, Any], p: torch.Tensor) -> None:
+        """Adds what the state lacks: all of it at a first gradient, or what a gate has switched on since."""
+        settings, values, dtype = self._given
+        if state:
+            if not self._has(state):
+                complete(state, settings, values, p, dtype)
+        elif self._fills is None or type(p) not in PLAIN or not p.is_floating_point():
+            complete(state, settings, values, p, dtype)
+        else:  # the same in the fewest calls: there may be thousands of parameters
+            state["step"] = torch.zeros((), dtype=self._count)
+            stored = stored_as(p, dtype)
+            for key, fill in self._fills.items():
+                state[key] = torch.full_like(p, fill, dtype=stored) if fill else torch.zeros_like(p, dtype=stored)
 
 
 def complete(

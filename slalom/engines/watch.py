@@ -45,10 +45,12 @@ class Watch:
         self._arrays = (
             np.cumsum([len(cell) for cell in cells], dtype=np.int64),
             np.array(pointers, np.int64),  # of the parameters, then of what is held
-            np.array([_described(x) for x in (*params, *held)], np.int64),
+            np.empty((len(params) + len(held), 2), np.int64),
             found,
         )
         self._at = tuple(x.ctypes.data for x in self._arrays)
+        looks.describe(len(params), params, self._at[2], found.ctypes.data)
+        looks.describe(len(held), held, self._at[2] + 16 * len(params), found.ctypes.data)
         self._names = (np.array([*map(id, params)], np.int64), np.array([*map(id, cells)], np.int64))
         self._named = (*(x.ctypes.data for x in self._names), found.ctypes.data)
         self._left = _LEARN
@@ -94,8 +96,3 @@ class Watch:
         pieces = (begin.size, begin.ctypes.data, end.ctypes.data)
         found = self._looks.take(len(cells), params, grads, *self._form.at, row, width, *pieces, self._at[-1])
         return None if found == OTHER else bool(found == FITS)
-
-
-def _described(x: torch.Tensor) -> tuple[int, int]:
-    """Where torch keeps what it knows of a tensor and of its memory; only fetched from, so that it need not be right."""
-    return int(getattr(x, "_cdata", 0)), int(getattr(x.untyped_storage(), "_cdata", 0))

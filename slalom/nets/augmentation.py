@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from slalom.core.checks import number, whole
 from slalom.core.errors import BadDataError, BadValueError
 
 _SALT = 0x0A06A6E7  # keeps these draws apart from others by the same seed
@@ -30,11 +31,6 @@ class Transform(Protocol):
     """One way of changing a batch; labels come back too, for they may change with it."""
 
     def __call__(self, x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]: ...
-
-
-def _number(what: str, value: float, low: float, high: float, text: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise BadValueError(f"{what} must be in {text}, got {value!r}")
 
 
 def _images(what: str, x: Tensor) -> tuple[int, int, int, int]:
@@ -59,7 +55,7 @@ class Noise:
     std: float = 0.1
 
     def __post_init__(self) -> None:
-        _number("Noise: std", self.std, 0, 1e30, "[0, inf)")
+        number(self.std, "Noise: std", "[0, inf)")
 
     def __call__(self, x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         return x + self.std * torch.randn(list(x.shape), generator=generator).to(x.device, x.dtype), y
@@ -73,7 +69,7 @@ class FeatureDrop:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        _number("FeatureDrop: p", self.p, 0, 1, "[0, 1]")
+        number(self.p, "FeatureDrop: p", "[0, 1]")
 
     def __call__(self, x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         return torch.where(_rand(x.shape, x, generator) < self.p, torch.full_like(x, self.fill), x), y
@@ -87,9 +83,7 @@ class Shift:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        _number("Shift: pixels", self.pixels, 0, 10**6, "[0, inf), a whole number")
-        if not isinstance(self.pixels, int):
-            raise BadValueError(f"Shift: pixels must be a whole number, got {self.pixels!r}")
+        whole(self.pixels, "Shift: pixels", 0, 10**6)
 
     def __call__(self, x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         n, _, h, w = _images("Shift", x)
@@ -108,7 +102,7 @@ class Rotate:
     degrees: float = 10.0
 
     def __post_init__(self) -> None:
-        _number("Rotate: degrees", self.degrees, 0, 180, "[0, 180]")
+        number(self.degrees, "Rotate: degrees", "[0, 180]")
 
     def __call__(self, x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         n, _, h, w = _images("Rotate", x)
@@ -131,8 +125,7 @@ class Cutout:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.side, bool) or not isinstance(self.side, int) or self.side < 1:
-            raise BadValueError(f"Cutout: side must be a whole number >= 1, got {self.side!r}")
+        whole(self.side, "Cutout: side", 1)
 
     def __call__(self, x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         n, _, h, w = _images("Cutout", x)
@@ -158,10 +151,9 @@ class Mixup:
     classes: int | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.alpha, bool) or not isinstance(self.alpha, int | float) or not 0 < self.alpha < math.inf:
-            raise BadValueError(f"Mixup: alpha must be in (0, inf), got {self.alpha!r}")
-        if self.classes is not None and (isinstance(self.classes, bool) or self.classes < 2):
-            raise BadValueError(f"Mixup: classes must be a whole number >= 2 or None, got {self.classes!r}")
+        number(self.alpha, "Mixup: alpha", "(0, inf)")
+        if self.classes is not None:
+            whole(self.classes, "Mixup: classes", 2, way_out=" or None")
 
     def __call__(self, x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         if self.classes is None and not y.is_floating_point():
@@ -180,8 +172,7 @@ class Crop:
     length: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.length, bool) or not isinstance(self.length, int) or self.length < 1:
-            raise BadValueError(f"Crop: length must be a whole number >= 1, got {self.length!r}")
+        whole(self.length, "Crop: length", 1)
 
     def __call__(self, x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         if x.dim() < 2 or x.shape[1] < self.length:
@@ -206,6 +197,9 @@ class Augment:
     """
 
     def __init__(self, *transforms: Transform, image: tuple[int, int, int] | None = None) -> None:
+        for each in transforms:
+            if isinstance(each, type) or not callable(each):
+                raise BadValueError(f"Augment takes transforms such as Shift(1) or Noise(0.1), got {each!r}")
         self.transforms = transforms
         self.image = image
 

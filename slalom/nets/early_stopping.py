@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from slalom.core.checks import number, whole
 from slalom.core.errors import BadValueError
 
 
@@ -44,10 +45,8 @@ class EarlyStopping:
     def __init__(
         self, patience: int = 10, *, min_delta: float = 0.0, higher_is_better: bool = False, restore: bool = True
     ) -> None:
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise BadValueError(f"EarlyStopping: patience must be a whole number >= 1, got {patience!r}")
-        if isinstance(min_delta, bool) or not isinstance(min_delta, int | float) or not 0 <= min_delta < math.inf:
-            raise BadValueError(f"EarlyStopping: min_delta must be a number in [0, inf), got {min_delta!r}")
+        whole(patience, "EarlyStopping: patience", 1)
+        number(min_delta, "EarlyStopping: min_delta", "[0, inf)")
         self.patience, self.min_delta, self.restore = patience, min_delta, restore
         self.higher_is_better = higher_is_better
         self.best = -math.inf if higher_is_better else math.inf

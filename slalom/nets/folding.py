@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from slalom.core.checks import nn_module
 from slalom.core.errors import BadValueError
 
 SAMPLES = 64
@@ -47,7 +48,7 @@ def fold_linear(model: nn.Module, x: torch.Tensor | None = None) -> Folded:
     >>> folded.groups, len(folded.model), folded.parameters
     ((('0', '1'),), 3, (56, 14))
     """
-    made = copy.deepcopy(model)
+    made = copy.deepcopy(nn_module(model, "fold_linear: model"))
     groups: list[tuple[str, ...]] = []
     made = _folded(made, "", groups)
     if not groups:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from slalom.core.errors import BadValueError
+from slalom.core.checks import nn_module, whole
 from slalom.nets.activations import ACTIVATIONS, Maxout
 from slalom.nets.activations.layers import still
 
@@ -72,9 +72,8 @@ class Monitor:
     """
 
     def __init__(self, model: nn.Module, *, every: int = 1, extra: tuple[type[nn.Module], ...] = ()) -> None:
-        self.model = model
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise BadValueError(f"Monitor: every must be a whole number >= 1, got {every!r}")
+        self.model = nn_module(model, "Monitor: model")
+        whole(every, "Monitor: every", 1)
         self.every = every
         self._seen: dict[str, _Seen] = {}
         self._before: dict[str, torch.Tensor] = {}

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from slalom.core.checks import number, yes_or_no
 from slalom.core.errors import BadValueError
 from slalom.optim.swap import swapped
 from slalom.optim.wrappers.base import WIDER, caught_up, loaded_tensors, skipped
@@ -66,12 +67,10 @@ class EMA:
     ) -> None:
         if not isinstance(source, torch.optim.Optimizer | nn.Module):
             raise BadValueError(f"EMA: source must be a torch.optim.Optimizer or a torch.nn.Module, got {source!r}")
-        if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 <= decay < 1:
-            raise BadValueError(f"EMA: decay must be a number in [0, 1), got {decay!r}")
+        number(decay, "EMA: decay", "[0, 1)")
         if start not in STARTS:
             raise BadValueError(f"EMA: start must be one of {', '.join(map(repr, STARTS))}, got {start!r}")
-        if not isinstance(average_buffers, bool):
-            raise BadValueError(f"EMA: average_buffers must be True or False, got {average_buffers!r}")
+        yes_or_no(average_buffers, "EMA: average_buffers")
         if average_buffers and not isinstance(source, nn.Module):
             raise BadValueError("EMA: average_buffers needs a module, for an optimizer knows no buffers; write EMA(model, ...)")
         self.source, self.decay, self.start, self.average_buffers = source, float(decay), start, average_buffers

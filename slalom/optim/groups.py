@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from slalom.core.checks import nn_module, number
 from slalom.core.errors import BadValueError
 from slalom.core.spared import why_spared
 
@@ -49,8 +50,8 @@ def decay_groups(model: nn.Module, weight_decay: float, *, spare_embeddings: boo
       3.bias (2,), bias
     >>> optimizer = torch.optim.AdamW(groups, lr=1e-3)
     """
-    if isinstance(weight_decay, bool) or not isinstance(weight_decay, int | float) or not 0 <= weight_decay < float("inf"):
-        raise BadValueError(f"decay_groups: weight_decay must be a number in [0, inf), got {weight_decay!r}")
+    nn_module(model, "decay_groups: model")
+    number(weight_decay, "decay_groups: weight_decay", "[0, inf)")
     found: dict[torch.Tensor, tuple[str, str]] = {}
     for full, p in model.named_parameters(remove_duplicate=False):
         name, why = found.get(p, (full, ""))

@@ -9,12 +9,12 @@ import math
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from slalom.core.errors import StoreError
+from slalom.core.files import sync, whole_directory, whole_file
 
 JOURNAL = "journal.jsonl"
 # What a kill while a file was being written leaves beside it.
@@ -30,47 +30,6 @@ def to_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_json(v) for v in value]
     return value
-
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears under its name only when it is complete; nothing is left of one that failed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-@contextlib.contextmanager
-def whole_directory(directory: Path) -> Iterator[Path]:
-    """A directory to fill that takes its name (new, or of an empty directory) only when it is complete."""
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
-    except OSError as error:
-        raise StoreError(f"cannot write {directory}: {error.strerror or error}") from error
-    try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        if directory.exists():
-            directory.rmdir()
-        os.replace(temporary, directory)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 class RunDirectory:
@@ -104,6 +63,7 @@ class RunDirectory:
                 self.clean()
                 for name, text in texts.items():
                     self._write_text(name, text)
+                sync(self.path.parent)
             except BaseException:
                 self.close()
                 raise
@@ -141,8 +101,8 @@ class RunDirectory:
             self._lock.close()
             self._lock = None
 
-    def _write(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
-        with self._told(f"write {name}"), whole_file(self.path / name) as file:
+    def _write(self, name: str, write: Callable[[IO[bytes]], object], *, lasting: bool = True) -> None:
+        with self._told(f"write {name}"), whole_file(self.path / name, lasting=lasting) as file:
             write(file)
 
     def _write_text(self, name: str, text: str) -> None:
@@ -153,6 +113,8 @@ class RunDirectory:
             return (self.path / name).read_text()
         except FileNotFoundError:
             raise StoreError(f"{self.path} is not a run directory: it has no {name}") from None
+        except NotADirectoryError:
+            raise StoreError(f"{self.path} is not a run directory: it is a file") from None
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"cannot read {self.path / name}: {error}") from error
 
@@ -187,6 +149,8 @@ class RunDirectory:
                 while done < len(text):
                     done += file.write(text[done:])
                 os.fsync(file.fileno())
+                if not end:
+                    sync(self.path)  # the name of a new file is its folder's
             except OSError:
                 with contextlib.suppress(OSError):
                     os.truncate(self.path / JOURNAL, end)

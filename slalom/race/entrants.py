@@ -119,7 +119,7 @@ def entrant(given: RuleLike) -> Entrant:
         name, written = _from_text(given)
         if name.startswith("torch."):
             short = name.rpartition(".")[2]
-            if not hasattr(torch.optim, short):
+            if short not in _torch_names():
                 raise unknown_name("torch optimizer", name, [f"torch.{k}" for k in _torch_names()])
             name = f"{getattr(torch.optim, short).__module__}:{short}"
         elif name not in REGISTRY:
@@ -136,7 +136,8 @@ def entrant(given: RuleLike) -> Entrant:
 
 
 def _torch_names() -> list[str]:
-    return [k for k, v in vars(torch.optim).items() if isinstance(v, type) and issubclass(v, torch.optim.Optimizer)]
+    base = torch.optim.Optimizer
+    return [k for k, v in vars(torch.optim).items() if isinstance(v, type) and issubclass(v, base) and v is not base]
 
 
 def entrants(given: Sequence[RuleLike] | RuleLike | None) -> list[Entrant]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadDataError, BadValueError
 
 if TYPE_CHECKING:
@@ -90,8 +91,7 @@ def learning_curve(
     from slalom.race.prepare import loss_for
 
     for name, value, least in (("seeds", seeds, 2), ("steps", steps, 1), ("batch_size", batch_size, 1)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise BadValueError(f"learning_curve: {name} must be a whole number >= {least}, got {value!r}")
+        whole(value, f"learning_curve: {name}", least)
     found = data if isinstance(data, Data) else load(data)
     n = len(found.train)
     chosen = _sizes(sizes, n)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from slalom.core.errors import BadValueError, SlalomError
+from slalom.core.files import whole_directory
 from slalom.race import hooks
 from slalom.race.compare.kits import kit_of
 from slalom.race.compare.reading import Comparison
@@ -22,7 +23,7 @@ from slalom.race.heat import CURVES, Array, HeatRecord
 from slalom.race.leaderboard import Leaderboard
 from slalom.race.plan import Plan
 from slalom.race.results import LaneResult, LeaderRow
-from slalom.race.store import Store, whole_directory
+from slalom.race.store import Store
 from slalom.race.variants.axes import variant_text
 
 if TYPE_CHECKING:

@@ -154,6 +154,9 @@ def prepare(
     notes += list(dict.fromkeys(m.note for m in made if m.note))
     if any("early_stopping" in r.variant for r in planned):
         notes.append(STOPPING_NOTE)
+    if plain["dtype"] == "float32" and (own := _floats(factory, numbers[0]) - {torch.float32}):
+        made_as = ", ".join(sorted(map(str, own)))
+        notes.append(f"the model is made with {made_as} and trained as torch.float32; dtype='float64' is the other choice")
     if isinstance(batch_size, int) and batch_size > size:
         notes.append(f"batch size {batch_size} is larger than the training part; it is {size}, the full batch")
     limit = min(heat_limit(f, kind) for f in {id(m.factory): m.factory for m in made}.values())
@@ -191,6 +194,11 @@ def prepare(
     parts = Parts(factory, record, found, task_loss, factor, made)
     _try_out(parts, plan)
     return Prepared(plan, parts, notes)
+
+
+def _floats(factory: Callable[[], nn.Module], seed: int) -> set[torch.dtype]:
+    """The real dtypes of a model as it is made."""
+    return {p.dtype for p in initialise(factory, seed).parameters() if p.is_floating_point()}
 
 
 def _plain(e: Entrant) -> dict[str, Any]:

@@ -87,6 +87,8 @@ def _kind(result: Any) -> str:
         return "examination"
     if isinstance(result, dict) or hasattr(result, "suggestion"):
         return "range test"  # build_range_test says what is wrong with any other dict
-    raise BadValueError(
-        f"{type(result).__name__} has no page; report takes what race, range_test, landscape, tune, examine or repair return"
-    )
+    kind = type(result).__name__
+    said = f"{kind} has no page; report takes what race, range_test, landscape, tune, examine or repair return"
+    if isinstance(result, str | os.PathLike):
+        said += "; of a run directory slalom.load or slalom.tune.load makes that"
+    raise BadValueError(said)

@@ -8,18 +8,16 @@ allows the inlined scripts and styles by their hashes and nothing else.
 from __future__ import annotations
 
 import base64
-import contextlib
-import errno
 import functools
 import hashlib
 import math
 import os
-import secrets
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from slalom.core import files
 from slalom.core.errors import StoreError
 from slalom.report.engine import engine_script
 from slalom.report.payload import to_json
@@ -59,27 +57,24 @@ def _short(value: float) -> str:
     return f"{value:.3g}" if math.isfinite(value) else "not finite"
 
 
+def check_place(path: str | os.PathLike[str]) -> None:
+    """StoreError where a page could not be written: for commands that end in one, before they begin."""
+    try:
+        files.check_place(Path(path))
+    except OSError as error:
+        raise StoreError(f"cannot write the page to {os.fspath(path)!r}: {error.strerror or error}") from error
+
+
 def write_text(text: str, path: str | os.PathLike[str]) -> Path:
     """Write a page to `path`, whole or not at all, and return the path; missing folders are made.
 
     Errors: `StoreError` where the place cannot be written.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+    check_place(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it, such as report.html")
-        if target.exists() and not target.is_file():  # a device or a pipe: the rename below would put a file in its place
-            raise OSError(errno.EINVAL, "it is no ordinary file; name one, such as report.html")
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        files.write_whole(target, text)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise StoreError(f"cannot write the page to {str(target)!r}: {error.strerror or error}") from error
     return target
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadValueError
 from slalom.schedules.base import Schedule
 from slalom.schedules.constant import Constant
@@ -35,8 +36,7 @@ class Attached(LRScheduler):
     def __init__(self, schedule: Schedule, optimizer: torch.optim.Optimizer, step: int = 0, base_lr: Any = None) -> None:
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise BadValueError(f"attach: optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}")
-        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
-            raise BadValueError(f"attach: step must be a whole number >= 0, got {step!r}")
+        whole(step, "attach: step", 0)
         self.schedule = schedule
         groups = optimizer.param_groups
         if schedule.lanes not in (None, len(groups)):

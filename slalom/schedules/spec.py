@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadValueError, unknown_name
 from slalom.schedules.base import Schedule
 from slalom.schedules.constant import Constant
@@ -126,8 +127,7 @@ def resolve(spec: str | Schedule | Callable[[int], float] | None, total_steps: i
     (1.0, 0.0)
     """
     for name, value in (("total_steps", total_steps), ("steps_per_epoch", steps_per_epoch)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise BadValueError(f"{name} must be a whole number >= 1, got {value!r}")
+        whole(value, name, 1)
     if spec is None:
         return Constant()
     if isinstance(spec, Schedule):

@@ -11,6 +11,7 @@ from rich.text import Text
 
 import slalom.rules  # noqa: F401  (fills the registry)
 from slalom.core.errors import BadValueError, StoreError
+from slalom.core.files import write_whole
 from slalom.core.rule import REGISTRY, Rule
 from slalom.terminal.output import console
 
@@ -111,7 +112,7 @@ def write_rules(directory: Path) -> list[Path]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in pages.items():
-            (directory / f"{name}.md").write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+            write_whole(directory / f"{name}.md", text.rstrip("\n") + "\n", lasting=False)
     except OSError as error:
         raise StoreError(f"cannot write the pages to {directory}: {error.strerror or error}") from error
     return [directory / f"{name}.md" for name in pages]

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slalom.core.errors import BadValueError
+from slalom.core.errors import BadValueError, SlalomError
 from slalom.doctor.curve.record import plain
 from slalom.doctor.examine import examine
 from slalom.doctor.finding import Finding
 from slalom.doctor.repairing import Repair, repair
 from slalom.nets.named import find, looks_like_place
+from slalom.report.shell import check_place
 from slalom.terminal.output import console, say
 
 ARGUMENTS = ("model", "loss_fn", "optimizer", "train", "val", "batch_size", "epochs", "schedule", "seed")
@@ -24,6 +25,8 @@ WIDEST = 110
 
 def show(place: str, *, repair: bool, budget: float | None, page: Path | None, json: bool) -> None:
     """Examine (and mend) what the function at `place` returns, and print what was found."""
+    if page is not None:
+        check_place(page)
     arguments = collected(place)
     if not json:
         print(f"training {place} as it stands ...", file=sys.stderr, flush=True)
@@ -60,7 +63,12 @@ def collected(place: str) -> dict[str, Any]:
         raise BadValueError(f"set-up {place!r} must be package.module:function, such as my.training:setup")
     returns = "a dict with the arguments of slalom.examine"
     function = find(place, "set-up", returns)
-    made = function()
+    try:
+        made = function()
+    except SlalomError:
+        raise
+    except Exception as error:
+        raise BadValueError(f"set-up {place}: calling it raised {type(error).__name__}: {error}") from error
     if not isinstance(made, Mapping):
         raise BadValueError(f"set-up {place} must return {returns}, got {type(made).__name__}")
     unknown = [str(k) for k in made if k not in ARGUMENTS]

@@ -40,11 +40,10 @@ def show(address: str) -> None:
 
 def watch(directory: Path, port: int, *, open_it: bool) -> None:
     """Serve a run directory until Ctrl-C, which is how this ends well."""
-    from slalom.core.errors import BadValueError
+    from slalom.core.checks import whole
     from slalom.report.serve import Server
 
-    if not 0 <= port < 65536:
-        raise BadValueError(f"--port must be a whole number in 0..65535, got {port}")
+    whole(port, "--port", 0, 65535)
     with Server(directory, port) as server:
         say(server.url)
         print("slalom: Ctrl-C ends it", file=sys.stderr)

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from slalom.core.errors import BadValueError
+from slalom.core.checks import number, whole
 from slalom.schedules import Plateau, Schedule, resolve
 from slalom.schedules.spec import SCHEDULES, described
 from slalom.terminal import plot
@@ -83,10 +83,8 @@ class Drawn:
 def show(specs: Sequence[str], epochs: int, steps_per_epoch: int, lr: float, *, as_json: bool) -> None:
     """Draw the schedules asked for; all, small, where none is."""
     for name, value in (("epochs", epochs), ("steps-per-epoch", steps_per_epoch)):
-        if value < 1:
-            raise BadValueError(f"--{name} must be a whole number >= 1, got {value}")
-    if not 0 < lr < float("inf"):
-        raise BadValueError(f"--lr must be a number > 0, got {lr}")
+        whole(value, f"--{name}", 1)
+    number(lr, "--lr", "(0, inf)")
     drawn = [Drawn(spec, epochs, steps_per_epoch) for spec in specs or [_example(name, epochs) for name in SCHEDULES]]
     if as_json:
         for each in drawn:

@@ -171,8 +171,11 @@ def view_of(chosen: Mode, out: Console) -> Watch:
 
 def run(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path | None) -> int:
     """Start the search that the options describe, or go on with the one in `resume`; the exit code."""
+    from slalom.report.shell import check_place
     from slalom.tune import api
 
+    if report is not None:
+        check_place(report)
     if resume is not None:
         return watch(lambda view: api.resume(resume, on_event=view, **given), chosen, report)
     if given.get("halving") == 1:

@@ -48,6 +48,10 @@ def race(given: dict[str, Any], resume: Path | None, chosen: Mode, report: Path 
     """Start the race that the options describe, or go on with the one in `resume`; the exit code. `live`: serve its page too."""
     from slalom.race import api
 
+    if report is not None:
+        from slalom.report.shell import check_place
+
+        check_place(report)
     if resume is not None:
         return watch(lambda view: api.resume(resume, on_event=view), chosen, report, resumed=True, live=live)
     if isinstance(given.get("lrs"), dict):  # named as typed; the race knows a rule by its label

@@ -60,6 +60,8 @@ def conformance(rule: Rule, reference: Reference | None = None) -> list[Check]:
     'lion-reference[defaults]'
     >>> checks[0]()
     """
+    if not isinstance(rule, Rule):
+        raise BadValueError(f"conformance takes a rule, as @rule makes it or slalom.rules holds it, got {rule!r}")
     reference = reference or REFERENCES.get(rule.name)
     return [Check(f"{rule.name}-{name}", body) for name, body in _checks(rule, reference)]
 

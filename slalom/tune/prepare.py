@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadDataError, BadValueError
 from slalom.data import load
 from slalom.data.record import Data
@@ -45,9 +46,7 @@ def _space(given: Any, family: Family, data: Data, model: Any) -> Space:
 
 def _lanes(lanes: int | None, trials: int | None, method: str) -> int:
     if lanes is not None:
-        if isinstance(lanes, bool) or not isinstance(lanes, int) or lanes < 1:
-            raise BadValueError(f"lanes must be a whole number >= 1, got {lanes!r}")
-        return lanes
+        return whole(lanes, "lanes", 1)
     if trials is None or method in ("grid", "random", "manual"):
         return LANES
     return max(8, min(LANES, trials // BATCHES))

@@ -26,6 +26,8 @@ def test_the_places_hold_what_they_should() -> None:
         assert layout._words(id(x) + found.type, 1) == [id(type(x))]
         assert layout._words(id(x) + found.tensor, 1) == [x._cdata]
         assert layout._words(x._cdata + found.keys, 1) == [torch._C._dispatch_keys(x).raw_repr()]
+        if x.layout == torch.strided and found.storage:
+            assert layout._words(x._cdata + found.storage, 1) == [x.untyped_storage()._cdata]
 
 
 def test_a_word_that_is_right_by_chance_is_no_place() -> None:

@@ -193,7 +193,7 @@ def test_a_record_is_frozen_and_plain_as_a_dict():
     ("given", "said"),
     [
         ({"lr": "best"}, "or None, got 'best'"),
-        ({"lr": -1.0}, "lr must be a finite number >= 0, got -1.0"),
+        ({"lr": -1.0}, "lr must be a number in \\[0, inf\\), got -1.0"),
         ({"lr": []}, "empty list"),
         ({"lr": {"sgd": 0.1}}, "no learning rate for adam"),
         ({"lr": {"sgd": 0.1, "adma": 0.1}}, "did you mean 'adam'"),
@@ -201,6 +201,8 @@ def test_a_record_is_frozen_and_plain_as_a_dict():
         ({"seed": -1}, "seed must be"),
         ({"start": (0.0, math.nan)}, "start must be two finite numbers"),
         ({"grid": [0.1], "lr": "tuned"}, "at least two learning rates"),
+        ({"grid": [0.1, 1.0], "lr": 0.1}, "leave it out with lr=0.1"),
+        ({"seed": 3}, "draws the batches of a noisy surface"),
         ({"rules": ["adma"]}, "there is no rule 'adma'"),
     ],
 )

@@ -126,7 +126,7 @@ def test_your_own_by_torch():
     [
         (lambda: surface("beal"), "did you mean 'beale'"),
         (lambda: surface(3), "a surface is a name"),
-        (lambda: surface("beale", rotate=math.nan), "finite number of degrees, got nan"),
+        (lambda: surface("beale", rotate=math.nan), "must be a number of degrees in \\(-inf, inf\\), got nan"),
         (lambda: surface("no.such.module:f"), "cannot import the surface no.such.module:f"),
         (lambda: own_surface(lambda x: x), "takes 1"),
         (lambda: own_surface(lambda x, y: x.no_such()), "failed on tensors"),

@@ -113,7 +113,7 @@ def test_cubic_schedule_and_pruner():
 
 
 def test_errors():
-    with pytest.raises(BadValueError, match=r"share must be in \[0, 1\), got 1"):
+    with pytest.raises(BadValueError, match=r"share must be a number in \[0, 1\), got 1"):
         prune(mlp(), 1)
     with pytest.raises(BadValueError, match="what must be weights or units"):
         prune(mlp(), 0.5, "neurons")

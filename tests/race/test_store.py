@@ -16,7 +16,7 @@ import slalom
 from slalom.core.errors import BadValueError, StoreError
 from slalom.race.api import resume
 from slalom.race.events import Note, Recorder
-from slalom.race.store import Store, whole_file
+from slalom.race.store import Store
 from tests.race.test_resume import same
 
 GIVEN = {"model": "mlp:6:relu", "data": "iris", "rules": ["sgd", "torch.SGD"], "seeds": 1, "epochs": 2, "batch_size": 40}
@@ -209,20 +209,3 @@ def test_what_cannot_run_is_told_before_anything_is_written(name: str, tmp_path:
     with pytest.raises(BadValueError, match=message):
         slalom.race(**{**GIVEN, **arguments}, directory=tmp_path / "run")
     assert not (tmp_path / "run").exists()
-
-
-def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "000.json"
-    path.write_text("old")
-
-    def half() -> None:
-        with whole_file(path) as file:
-            file.write(b"ne")
-            file.flush()
-            assert path.read_text() == "old"
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left"):
-        half()
-    assert [p.name for p in tmp_path.iterdir()] == ["000.json"]
-    assert path.read_text() == "old"

@@ -144,7 +144,12 @@ def test_an_examination_and_a_landscape(opened: Open, beale: Any) -> None:
 
 @pytest.mark.parametrize(
     ("results", "said"),
-    [((), "needs a result"), ((3,), "int has no page"), (({"a": 1},), "range_test must be")],
+    [
+        ((), "needs a result"),
+        ((3,), "int has no page"),
+        (({"a": 1},), "range_test must be"),
+        (("runs/x",), "str has no page.*slalom.load"),
+    ],
 )
 def test_what_has_no_page_says_so(results: tuple[Any, ...], said: str) -> None:
     with pytest.raises(BadValueError, match=said):

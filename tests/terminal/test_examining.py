@@ -34,6 +34,9 @@ def short():
 
 def text():
     return "no"
+
+def boom():
+    raise KeyError("lost")
 """
 
 
@@ -69,7 +72,8 @@ def test_json_is_one_object(place):
 @pytest.mark.parametrize(
     ("name", "said"),
     [("wrong", "has learning_rate, which examine does not take"), ("short", "lacks loss_fn, optimizer, train"),
-     ("text", "must return a dict with the arguments of slalom.examine, got str"), ("gone", "there is no function in")],
+     ("text", "must return a dict with the arguments of slalom.examine, got str"), ("gone", "there is no function in"),
+     ("boom", "calling it raised KeyError: 'lost'")],
 )  # fmt: skip
 def test_wrong_set_ups(place, name, said):
     done = run("examine", f"{place}:{name}")

@@ -73,6 +73,8 @@ def test_your_own_function(tmp_path, monkeypatch):
         (["beale", "--start", "1"], 2, "a point is two numbers"),
         (["beale", "--frames", "3"], 2, "of the picture that --save writes"),
         (["beale", "--save", "x.bmp"], 1, "the ending must be one of"),
+        (["beale", "--save", "/proc/x.html"], 1, "cannot write the page to '/proc/x.html'"),
+        (["beale", "--seed", "3"], 1, "beale has none; leave it out, got 3"),
         (["beale", "--save", "x.png", "--theme", "pink"], 1, "theme must be 'dark' or 'light'"),
         (["beale", "--lr", "sgd=.1", "--rules", "sgd,adam"], 1, "no learning rate for adam"),
     ],

@@ -57,3 +57,22 @@ def test_a_result_is_shown_and_is_json():
 )
 def test_wrong_options(arguments, code):
     assert run(*arguments).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        ("--plot", "curve.xyz", "the ending must be one of"),
+        ("--plot", "no/curve.png", "there is no folder"),
+        ("--report", ".", "it is a folder"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_the_work(option, name, said, tmp_path, monkeypatch):
+    def never(**given):
+        raise AssertionError("it ran")
+
+    monkeypatch.setattr(terminal, "range_test", never)
+    result = run("iris", option, str(tmp_path / name))
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert not list(tmp_path.iterdir())

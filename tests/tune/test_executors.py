@@ -12,6 +12,7 @@ import slalom
 from slalom.core.errors import BadValueError, SlalomError
 from slalom.tune import Categorical, Float, Int
 from slalom.tune.events import Note, RungDone
+from slalom.tune.executors import executor_of
 from slalom.tune.executors.processes import Processes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -63,6 +64,10 @@ def test_what_cannot_travel_is_said_before_anything_is_written(tmp_path):
         slalom.tune(**GIVEN, workers=3)
     with pytest.raises(BadValueError, match="workers must be"):
         slalom.tune(**GIVEN, executor="processes", workers=0.5)
+    with pytest.raises(BadValueError, match="workers must be a whole number >= 1, got 0"):
+        Processes(None, workers=0)
+    with pytest.raises(BadValueError, match="goes with an executor by its name"):
+        executor_of(object(), None, 2)
 
 
 def test_a_fault_in_a_worker_is_told_after_a_few_tries(monkeypatch):

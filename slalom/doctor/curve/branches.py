@@ -17,7 +17,7 @@ from slalom.doctor.curve.values import Floats, numbers
 
 LOWER, HIGHER = 0.1, (3.0, 10.0)
 LEAST = 3  # losses of a branch
-Branch = Callable[[float, int], Any]
+Branch = Callable[..., Any]  # (factor, steps), or where it has `orders`, (factor, steps, order)
 
 
 def decide(branch: Branch, steps: int, f: Facts, found: Shape) -> tuple[Shape, bool, tuple[str, ...]]:
@@ -26,7 +26,8 @@ def decide(branch: Branch, steps: int, f: Facts, found: Shape) -> tuple[Shape, b
     Branches see the same batches and are measured on the same rows, so that their difference is free of the batches' noise.
     Too low a rate: a higher one wins at least 1 % of the fall so far. Too high: a tenth of it wins 10 %. By the median of the
     looks, four of five of which agree (a mean and its error say less, the more the run jumps about). Neither: the rate is right,
-    and what is flat has converged.
+    and what is flat has converged. That a lower rate wins is asked again on every other order of the batches that the probe has
+    (`orders`): a right rate swings too, and at the height of a swing any lower one is better for a while.
     """
     if f.cooled == 0:
         return found, False, ("the rate has fallen to 0, of which there is no multiple to probe",)
@@ -50,7 +51,13 @@ def decide(branch: Branch, steps: int, f: Facts, found: Shape) -> tuple[Shape, b
             notes = decayed if f.cooled <= bound.COOLED else ()
             return Shape(SLOW, TOO_LOW, (figure, *found.evidence)), True, notes
     if f.cooled > bound.COOLED:
-        figure, wins = _compare(now, _losses(branch, LOWER, steps, len(now)), base, bound.WORSE_NOW, "at a tenth of the rate")
+        figure, wins = _lower(branch, steps, now, base, 0)
+        for order in range(1, getattr(branch, "orders", 1)):
+            if wins:
+                again = _losses(branch, 1.0, steps, len(now), order)
+                # Where going on is not finite on this order, the lower rate is no worse.
+                other, wins = (figure, True) if not np.isfinite(again).all() else _lower(branch, steps, again, base, order)
+                figure = min(figure, other, key=lambda f: f.value) if wins else other
         won.append(figure)
         if wins:
             return Shape(FLAT, TOO_HIGH_LATE, (figure, *found.evidence)), True, ()
@@ -61,8 +68,13 @@ def decide(branch: Branch, steps: int, f: Facts, found: Shape) -> tuple[Shape, b
     return Shape(shape, HEALTHY, (*found.evidence, *won)), True, notes
 
 
-def _losses(branch: Branch, factor: float, steps: int, count: int | None) -> Floats:
-    made = numbers("the probe's losses", branch(factor, steps))
+def _lower(branch: Branch, steps: int, now: Floats, base: float, order: int) -> tuple[Figure, bool]:
+    lower = _losses(branch, LOWER, steps, len(now), order)
+    return _compare(now, lower, base, bound.WORSE_NOW, "at a tenth of the rate")
+
+
+def _losses(branch: Branch, factor: float, steps: int, count: int | None, order: int = 0) -> Floats:
+    made = numbers("the probe's losses", branch(factor, steps, order) if order else branch(factor, steps))
     if len(made) < LEAST or (count is not None and len(made) != count):
         wanted = f"at least {LEAST}" if count is None else f"{count}, as probe(1, {steps}) did,"
         raise BadDataError(f"probe({factor:g}, {steps}) must return {wanted} losses to compare one by one, got {len(made)}")

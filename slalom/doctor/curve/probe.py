@@ -19,6 +19,8 @@ from slalom.race.order import batches
 from slalom.race.range.untouched import random_states_kept
 
 LOOKS, BATCHES = 6, 20  # times that a branch is measured; batches that it is measured on, at most
+APART = 100_000  # from one order's seed to the next's
+ORDERS = 3  # of the batches, that a run can be gone on with
 
 
 class Probe:
@@ -33,6 +35,9 @@ class Probe:
     `seed`; or a DataLoader, or any iterable of `(X, y)` batches, whose batches are kept and repeated. `loss`: "cross_entropy",
     "mse", or a callable of outputs and targets; by default cross-entropy for whole-number targets, else mean squared error.
 
+    `probe(factor, steps, order)`, `order` 0, 1 or 2: on other batches (of a loader the same, shuffled), measured on the same
+    rows, since what one order shows may be a swing of the run.
+
     Once a loss is not finite the rest is NaN. Parameter groups keep the ratios of their rates.
 
     >>> _ = torch.manual_seed(0)
@@ -42,6 +47,8 @@ class Probe:
     >>> bool(probe(1.0, 20)[-1] < probe(0.1, 20)[-1])
     True
     """
+
+    orders = ORDERS
 
     def __init__(
         self, model: nn.Module, data: Any, optimizer: torch.optim.Optimizer, *, loss: Any = None, batch_size: int = 64,
@@ -64,11 +71,13 @@ class Probe:
         self._data, self._loss = data, loss
         self._batches: list[tuple[Tensor, Tensor]] = []
 
-    def __call__(self, factor: float, steps: int) -> Floats:
+    def __call__(self, factor: float, steps: int, order: int = 0) -> Floats:
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
             raise BadValueError(f"probe: steps must be a whole number >= 2, got {steps!r}")
+        if order not in range(self.orders):
+            raise BadValueError(f"probe: order must be a whole number from 0 to {self.orders - 1}, got {order!r}")
         with random_states_kept(self._data if isinstance(self._data, DataLoader) else None):
-            return self._run(factor, self._fed(steps))
+            return self._run(factor, self._fed(steps, order))
 
     def _run(self, factor: float, fed: list[tuple[Tensor, Tensor]]) -> Floats:
         model, optimizer = copy.deepcopy((self.model, self.optimizer))  # together: the copy steps the copy
@@ -116,11 +125,12 @@ class Probe:
             return given
         return one_loss(self._loss)
 
-    def _fed(self, steps: int) -> list[tuple[Tensor, Tensor]]:
-        """The first `steps` batches; the same for every call."""
+    def _fed(self, steps: int, order: int) -> list[tuple[Tensor, Tensor]]:
+        """The first `steps` batches of this order; the same for every call."""
+        rows = isinstance(self._data, tuple) and len(self._data) == 2
         if not self._batches:
-            if isinstance(self._data, tuple) and len(self._data) == 2:
-                self._batches = self._drawn(*self._data, steps)
+            if rows:
+                self._batches = self._drawn(self._data, steps)
             elif isinstance(self._data, Iterable) and not isinstance(self._data, Tensor | np.ndarray | str):
                 self._batches = [_pair(batch) for batch in islice(self._data, steps)]
             else:
@@ -129,16 +139,20 @@ class Probe:
                 )
         if not self._batches:
             raise BadDataError("probe: data gave no batch")
-        return [self._batches[k % len(self._batches)] for k in range(steps)]
+        if order and rows:
+            return self._drawn(self._data, steps, order)
+        mixed = np.random.default_rng([self.seed, order]).permutation if order else np.arange
+        own = [self._batches[k] for k in mixed(len(self._batches))]
+        return [own[k % len(own)] for k in range(steps)]
 
-    def _drawn(self, x: Any, y: Any, steps: int) -> list[tuple[Tensor, Tensor]]:
-        x, y = (part if isinstance(part, Tensor) else torch.as_tensor(np.asarray(part)) for part in (x, y))
+    def _drawn(self, data: tuple[Any, Any], steps: int, order: int = 0) -> list[tuple[Tensor, Tensor]]:
+        x, y = (part if isinstance(part, Tensor) else torch.as_tensor(np.asarray(part)) for part in data)
         if len(x) != len(y) or not len(y):
             raise BadDataError(f"probe: X and y must be rows of the same number, at least one; got {len(x)} and {len(y)}")
         made: list[tuple[Tensor, Tensor]] = []
-        epoch = 0
+        epoch, seed = 0, self.seed + APART * order
         while len(made) < steps:
-            made += [(x[rows], y[rows]) for rows in batches([self.seed], epoch, len(y), self.batch_size)]
+            made += [(x[rows], y[rows]) for rows in batches([seed], epoch, len(y), self.batch_size)]
             epoch += 1
         return made[:steps]
 

@@ -42,8 +42,10 @@ def read_curve(
 
     `probe`: `(model, data, optimizer)` or `(model, data, optimizer, loss)`, see `Probe`; copies train `probe_steps` steps (60)
     from where the run stands, at its rate, a tenth, 3 and 10 times it (of its highest rate, where `lr` says that it has
-    decayed), on the same batches; nothing of yours is changed. Or a callable `probe(factor, steps) -> losses`, always from
-    the same point and on the same batches: a few training losses, late in these steps, to compare one by one.
+    decayed), on the same batches; nothing of yours is changed. That a tenth is better must show on three orders of the batches.
+    Or a callable `probe(factor, steps) -> losses`, always from the same point and on the same batches: a few training losses,
+    late in these steps, to compare one by one; with an attribute `orders` of n it is also called `probe(factor, steps, order)`,
+    order 1 to n - 1, for other batches.
 
     Returns a `Reading`: shape, cause, evidence, remedy, `.open`, `.to_dict()`; printing it reads well. Raises `BadDataError`
     for too few values, `BadValueError` for what is no row of numbers.

@@ -63,7 +63,8 @@ def broken(f: Facts) -> Shape | None:
 
 def recovered(f: Facts) -> bool:
     """Whether a rise has been made good: far below the start in the end, and never above it late."""
-    return f.above_late == 0 and f.fall >= bound.RECOVERED * abs(f.start)
+    share = bound.RECOVERED_COOLED if f.cooled <= bound.COOLED else bound.RECOVERED
+    return f.above_late == 0 and f.fall >= share * abs(f.start)
 
 
 def hump(f: Facts) -> tuple[str, ...]:

@@ -10,12 +10,15 @@ from slalom.doctor.curve import Figure
 
 NEED = 0.12  # of the way from a constant prediction to no loss at all: less is no fault worth an alarm
 MUCH = 0.2  # the same for what nearly every run gains a little from: a higher rate, more units, more steps
-CLEAR, RIGHT = (
-    0.3,
-    0.02,
-)  # a skill won beyond doubt; a smaller one must show in the share of right classes, where there are classes
+# A skill won beyond doubt; a smaller one must show in the share of right classes, where there are classes.
+CLEAR, RIGHT = 0.3, 0.02
+RUINED = 0.15  # validation skill lost, beside which a few more right classes confirm nothing
 SHRINK = 0.7  # what is still lost must shrink to this share
 HELD = 0.4  # of NEED that validation rows must confirm
+# Skill won, and share of what is lost left, that convict a cause whose evidence no healthy run shows.
+SLIGHT, SLIGHT_LEFT = 0.04, 0.8
+LITTLE, LITTLE_LEFT = 0.012, 0.6  # the same where hardly anything is lacking
+HELD_SLIGHT, RIGHT_SLIGHT = 0.3, 0.009  # of what is won that validation rows must confirm; accuracy in which it must show
 AHEAD = 0.1  # a branch leads from the look at which its skill is this much higher
 
 
@@ -38,11 +41,19 @@ class Gain:
     def total(self) -> float:
         return self.train if math.isnan(self.val) else 0.5 * (self.train + self.val)
 
-    def helps(self, need: float = NEED) -> bool:
-        """Whether so much is won that its absence was a fault."""
+    def helps(self, need: float = NEED, strong: bool = False) -> bool:
+        """Whether so much is won that its absence was a fault; less will do where the evidence is `strong` already."""
+        if strong and self._slightly():
+            return True
         held = math.isnan(self.val) or self.val >= HELD * need
         shown = math.isnan(self.right) or self.train >= CLEAR or self.right >= RIGHT
         return self.train >= need and self.left <= SHRINK and held and shown
+
+    def _slightly(self) -> bool:
+        enough = (self.train >= SLIGHT and self.left <= SLIGHT_LEFT) or (self.train >= LITTLE and self.left <= LITTLE_LEFT)
+        held = math.isnan(self.val) or self.val >= HELD_SLIGHT * min(self.train, NEED)
+        shown = math.isnan(self.right) or self.train >= CLEAR or self.right >= RIGHT_SLIGHT
+        return enough and held and shown
 
     def generalises(self) -> bool:
         """Whether much is won on validation rows at no loss on training rows."""
@@ -79,7 +90,7 @@ def _confirmed(case: Case, trial: Trial, val: float) -> float:
     mine, other = case.run.end.val_right, trial.run.end.val_right
     if case.run.broke is not None or math.isnan(mine) or math.isnan(other):
         return by_loss
-    return max(by_loss, other - mine)
+    return by_loss if by_loss < -RUINED and other - mine < CLEAR else max(by_loss, other - mine)
 
 
 def _ahead(case: Case, trial: Trial) -> int:

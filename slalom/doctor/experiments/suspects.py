@@ -11,6 +11,7 @@ from slalom.doctor.curve import Figure
 from slalom.doctor.experiments.gain import NEED, Gain, gain
 
 ENOUGH = 0.85  # skill that a branch reached: it explains the symptom, and nothing weaker need be tried
+FULL = 0.985  # skill from which nothing is lacking
 MOST = 0.5  # skill won, and share of the loss left, by which a branch has done so too
 Trials = Callable[[Case], list[Trial]]
 
@@ -22,6 +23,7 @@ class Suspect:
     while a rate may make up for part of them. `step`: at which the suspicion stood; None for the step at which its branch led.
     `need`: the skill that a trial must win; with `by_val`, one that wins much on validation rows and loses none on training
     rows has won too. `most`: no fault where the run as it stands has come to more than this share of the trial's skill.
+    `strong`: the evidence is such as healthy runs do not show, so that a small gain convicts.
     """
 
     label: str
@@ -32,6 +34,7 @@ class Suspect:
     need: float = NEED
     by_val: bool = False
     most: float = 1.0
+    strong: bool = False
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -56,7 +59,7 @@ def _beyond(case: Case, suspect: Suspect) -> bool:
     """Whether the run is so good already that no trial, however good, could convict."""
     if case.run.broke is not None or suspect.by_val:
         return False
-    return case.reached[0] > min(suspect.most, 1 - suspect.need)
+    return case.reached[0] > (FULL if suspect.strong else min(suspect.most, 1 - suspect.need))
 
 
 def tested(case: Case, suspects: Sequence[Suspect]) -> list[Tested]:
@@ -72,9 +75,11 @@ def tested(case: Case, suspects: Sequence[Suspect]) -> list[Tested]:
             continue
         gains = [gain(case, trial) for trial in suspect.trials(case)]
         gains = [
-            g for g in gains if case.run.broke is not None or case.reached[0] <= suspect.most * g.trial.train or suspect.by_val
+            g
+            for g in gains
+            if case.run.broke is not None or suspect.strong or suspect.by_val or case.reached[0] <= suspect.most * g.trial.train
         ]
-        helping = [g for g in gains if g.helps(suspect.need) or (suspect.by_val and g.generalises())]
+        helping = [g for g in gains if g.helps(suspect.need, suspect.strong) or (suspect.by_val and g.generalises())]
         if helping:
             found.append(Tested(suspect, max(helping, key=lambda g: g.total)))
     return sorted(found, key=lambda t: -t.rank)

@@ -9,6 +9,7 @@ from slalom.doctor.experiments.suspects import Suspect
 
 AFFINE = 1e-3
 GAINED = 0.7  # of a wider model's skill: a model that has come so far is not at fault; nearly all gain a little by more units
+CODED = 3  # numbers of an output
 NARROWEST, NARROW = 2, 1.2  # units through which all must pass: then the model is suspected first, by this weight
 
 
@@ -27,7 +28,7 @@ def bent(case: Case) -> list[Suspect]:
             *figures,
             Figure("affine", -case.bend, -AFFINE, "(minus the) share of the outputs that is no affine map of the inputs"),
         )
-    return [Suspect("missing_nonlinearity", figures, lambda k: k.fixed("missing_nonlinearity"), 1.15, 0)]
+    return [Suspect("missing_nonlinearity", figures, lambda k: k.fixed("missing_nonlinearity"), 1.15, 0, strong=True)]
 
 
 def narrowest(case: Case) -> int:
@@ -48,4 +49,13 @@ def small(case: Case) -> list[Suspect]:
     figure = Figure("units", -float(least), -64.0, "(minus the) units of the narrowest hidden layer")
     narrow = least <= NARROWEST
     weight, most = (NARROW, 1.0) if narrow else (0.7, GAINED)
-    return [Suspect("model_too_small", (figure,), lambda k: k.fixed("model_too_small"), weight, need=MUCH, most=most)]
+    return [
+        Suspect("model_too_small", (figure,), lambda k: k.fixed("model_too_small"), weight, need=MUCH, most=most,
+                strong=narrow and not _codes(case))
+    ]  # fmt: skip
+
+
+def _codes(case: Case) -> bool:
+    """Whether the outputs are many numbers: a narrow layer may be a code, narrow on purpose."""
+    y = case.setup.train[1]
+    return y.is_floating_point() and y.dim() > 1 and y[0].numel() > CODED

@@ -14,13 +14,15 @@ from slalom.doctor.finding import Finding, finding
 
 RISE, MILD_RISE, GAP = 0.15, 0.04, 0.3  # skill lost since the best look; the same where the parts are this far apart
 NOISES = 3.0
-APART, ERRORS = 0.2, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
+APART, ERRORS = 0.13, 3.0  # accuracy (or R2) between held-out and validation rows, and standard errors of it
 SENSE = 0.3  # accuracy (or R2) on validation rows from which they can be called cleaner; below it neither part is read
 CLEANER = 0.1  # accuracy or skill by which validation rows are read better
 BEHIND = 0.15  # skill that validation rows lack, from which it is asked why
 LEARNT = 0.1
 APART_NUMBERS = 0.4  # for targets that are numbers, whose score swings more
 BY_HEART, GAP_BY_HEART, APART_BY_HEART = 0.97, 0.2, 0.1  # training skill; what validation rows lack, in skill and accuracy
+# By heart whatever the curve does: the same, from how much training skill on, for a gap this wide.
+PLAINLY = ((0.9, 0.5), (0.99, 0.3))
 STALE = 0.6  # of the run: the best look came before
 WRONG = 0.08  # accuracy that validation rows must lack: a loss that rises by overconfidence alone does no harm
 WIDE = 0.4  # skill between the parts from which a third of it will do
@@ -67,8 +69,9 @@ def overfitted(case: Case) -> list[Finding]:
 
 
 def _by_heart(case: Case, best: float, apart: float, gap: float) -> bool:
-    """Every training row is read, many others are not, and no later epoch has read them better."""
-    if case.reached[0] < BY_HEART or best > STALE or gap < GAP_BY_HEART:
+    """Every training row is read, many others are not, and no later epoch has read them better, or the gap is a chasm."""
+    stale = case.reached[0] >= BY_HEART and best <= STALE and gap >= GAP_BY_HEART
+    if not stale and not any(case.reached[0] >= high and gap >= wide for high, wide in PLAINLY):
         return False
     return apart >= APART_BY_HEART or (math.isnan(apart) and gap >= 2 * GAP_BY_HEART)
 

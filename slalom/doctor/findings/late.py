@@ -14,11 +14,12 @@ from slalom.doctor.fixes.fix import Change
 from slalom.doctor.setup import Setup
 
 FROM, FACTOR = 0.75, 0.1  # of the run, from which the branch goes on at this share of the rate
-LEFT, LEFT_VAL = 0.75, 0.9  # shares of the loss that are left by it
+LEFT, LEFT_VAL = 0.77, 0.93  # shares of the loss that are left by it
 WON, WON_VAL = 0.02, 0.01  # skill won by it
-FALLING = 0.75  # the level of the last fifth over that before: lower, and the run is still falling by itself
+FALLING = 0.65  # the level of the last fifth over that before: lower, and the run is still falling by itself
 DONE = 0.995  # skill from which there is nothing to win
-GOOD, LEFT_GOOD, WON_GOOD = 0.94, 0.6, 0.012  # skill from which a late rate is harm only where so much of both losses goes
+GOOD, LEFT_GOOD, WON_GOOD = 0.94, 0.7, 0.009  # skill from which a late rate is harm only where so much of both losses goes
+LEFT_VAL_GOOD = 0.75
 MUCH, LEFT_MUCH = 0.04, 0.82  # skill won that is worth telling where noise keeps most of the loss
 STILL_HIGH = 0.3  # of the peak rate, at the end
 
@@ -68,7 +69,7 @@ def _judged(case: Case, trial: Trial) -> list[Finding]:
     if not math.isnan(trial.val):
         left_val = other[1] / mine[1] if mine[1] > 0 else 1.0
         figures.append(Figure("left_val", -left_val, -LEFT_VAL, "(minus the) validation loss of it, over the run's own"))
-        ok = ok and left_val <= (LEFT_GOOD if good else LEFT_VAL) and (good or trial.val - case.reached[1] >= WON_VAL)
+        ok = ok and left_val <= (LEFT_VAL_GOOD if good else LEFT_VAL) and (good or trial.val - case.reached[1] >= WON_VAL)
     return [finding("lr_too_high_late", figures, 0.8, _since(case))] if ok else []
 
 

@@ -20,9 +20,12 @@ COOLED, EARLY = 0.03, 0.6  # of the peak rate; of the epochs
 MOMENTUM = 0.95
 FEW, TINY = 8, 2  # rows of a batch
 WHOLE = 0.4  # of the rows in one batch
+NEARLY_ALL, HARDLY = 0.9, 100  # of the rows; steps that make a whole run of such batches too short for nearly any model
 AWAY, GROWING = 100.0, 10.0  # times its start: a loss that has left; times what it was half a run before
 LEARNT = 0.2  # skill of a run that has learnt something
 KEPT = 0.1  # training skill that a branch without so much momentum may lack
+HASTY = 0.03  # update of a parameter over its size: healthy runs stay below a half of it
+STAYED, BARELY = 0.03, 0.15  # way of the weights over their size, and skill, of a run that has not begun
 FAR, STILL = 100.0, 0.02  # times below the usual rate; skill that two higher rates must win for a third to be tried
 PEAK = 3.0  # times the loss of a constant prediction: no rate that suits goes there
 SMOOTH = 1.1  # times its start: a loss that never went beyond
@@ -74,14 +77,14 @@ def _raised(case: Case) -> list[Trial]:
     lost = crawls(case) and case.reached[0] < STUCK
     first = 10.0 ** round(math.log10(away_by)) if away_by > FAR else 100.0 if lost else 10.0
     found: list[Trial] = []
-    for factor in (first, 10 * first, 100 * first) if first != 100.0 else (100.0, 1000.0, 10.0):
+    for factor in (first, 10 * first, 100 * first) if first != 100.0 else (100.0, 1000.0, 300.0 if lost else 10.0):
         trial = case.trial(times(factor))
         if trial is None:
             break
         found.append(trial)
-        if trial.train > 0.9 or trial.train < case.reached[0] + (-0.05 if slow else STILL):
+        if trial.train > 0.9 or (not lost and trial.train < case.reached[0] + (-0.05 if slow else STILL)):
             break
-        if len(found) == 2 and max(t.train for t in found) - case.reached[0] < STILL:
+        if not lost and len(found) == 2 and max(t.train for t in found) - case.reached[0] < STILL:
             break
     return found
 
@@ -95,10 +98,39 @@ def _slow(case: Case) -> bool:
 
 
 def _pace(case: Case) -> tuple[Figure, ...]:
-    ratios = [v for row in case.run.ratios.values() for v in row if math.isfinite(v) and v > 0]
-    if not ratios:
+    pace = _median_ratio(case)
+    if math.isnan(pace):
         return ()
-    return (Figure("update", -float(np.median(ratios)), -1e-3, "(minus the) median update of a parameter over its size"),)
+    return (Figure("update", -pace, -1e-3, "(minus the) median update of a parameter over its size"),)
+
+
+def _median_ratio(case: Case) -> float:
+    """The median update of a parameter over its size; NaN where none moved."""
+    ratios = [v for row in case.run.ratios.values() for v in row if math.isfinite(v) and v > 0]
+    return float(np.median(ratios)) if ratios else math.nan
+
+
+def moved(case: Case) -> float:
+    """How far the weights have come in the whole run, over their size: the median of the matrices; NaN for none."""
+    start, end = dict(case.setup.model.named_parameters()), dict(case.run.model.named_parameters())
+    shares = [
+        float((end[n].detach() - p.detach()).norm() / p.detach().norm())
+        for n, p in start.items()
+        if p.dim() > 1 and p.requires_grad and float(p.detach().norm()) > 0
+    ]
+    known = [s for s in shares if math.isfinite(s)]
+    return float(np.median(known)) if known else math.nan
+
+
+def idle(case: Case) -> list[Finding]:
+    """A run that has learnt nothing, at a low rate, with weights that have hardly moved: it never got the chance."""
+    if case.run.broke is not None or not case.reached[0] < BARELY or not _slow(case):
+        return []
+    far = moved(case)
+    if not far < STAYED:
+        return []
+    figures = (Figure("moved", -far, -STAYED, "(minus the) median way of a weight matrix in the whole run, over its size"),)
+    return [finding("lr_too_low", figures, 0.7, max(1, case.setup.steps // 10))]
 
 
 def lower(case: Case) -> list[Suspect]:
@@ -119,7 +151,15 @@ def lower(case: Case) -> list[Suspect]:
         figures = (Figure("behind", -case.reached[1], 0.0, "(minus the) validation skill: worse than a constant prediction"),)
     else:
         figures = (Figure("rough", unsteady, ROUGH, "share of looks in the second half at which the training loss rises"),)
-    return [Suspect("divergence" if gone else "lr_too_high", figures, _lowered, by_val=True)]
+    pace = _median_ratio(case)
+    hasty = pace > HASTY
+    if hasty:
+        figures = (*figures, Figure("update", pace, HASTY, "median update of a parameter over its size"))
+    bounded = case.loss is not None and (
+        case.loss.softmax or case.loss.sigmoid
+    )  # its gradient is, so it rises and does not leave
+    left = gone and (case.run.broke is not None or not bounded)
+    return [Suspect("divergence" if left else "lr_too_high", figures, _lowered, by_val=True, strong=hasty)]
 
 
 def _peak(case: Case) -> float:
@@ -160,7 +200,12 @@ def decayed(case: Case) -> list[Suspect]:
     )
     return [
         Suspect(
-            "lr_decays_too_early", (figure,), lambda k: k.fixed("lr_decays_too_early", 2), 1.15, at * case.setup.steps_per_epoch
+            "lr_decays_too_early",
+            (figure,),
+            lambda k: k.fixed("lr_decays_too_early", 2),
+            1.15,
+            at * case.setup.steps_per_epoch,
+            strong=True,
         )
     ]
 
@@ -170,7 +215,11 @@ def momentum(case: Case) -> list[Suspect]:
     value = case.hyper("momentum")
     if value <= MOMENTUM:
         return []
-    return [Suspect("oscillation", (Figure("momentum", value, MOMENTUM, "momentum"),), lambda k: k.fixed("oscillation"), 1.15)]
+    return [
+        Suspect(
+            "oscillation", (Figure("momentum", value, MOMENTUM, "momentum"),), lambda k: k.fixed("oscillation"), 1.15, strong=True
+        )
+    ]
 
 
 def overshot(case: Case) -> list[Finding]:
@@ -199,7 +248,7 @@ def small_batch(case: Case) -> list[Suspect]:
     weight = 1.1 if size <= TINY or norm else 0.85
     noise = Figure("noise", case.noise, float(size), "batch at which the gradient's noise equals its signal, at the start")
     figures = (figure, noise) if noise.value > size else (figure,)
-    return [Suspect("batch_too_small", figures, lambda k: _batched(k, norm), weight, 0 if norm else None)]
+    return [Suspect("batch_too_small", figures, lambda k: _batched(k, norm), weight, 0 if norm else None, strong=weight > 1)]
 
 
 def _batched(case: Case, norm: bool) -> list[Trial]:
@@ -213,4 +262,6 @@ def large_batch(case: Case) -> list[Suspect]:
     if share < WHOLE or case.setup.rows < 32:
         return []
     figure = Figure("share", share, WHOLE, f"share of the rows in one batch ({case.setup.steps} steps in all)")
-    return [Suspect("batch_too_large", (figure,), lambda k: k.fixed("batch_too_large"), 0.8 if _slow(case) else 1.1, need=MUCH)]
+    starved = share > NEARLY_ALL and case.setup.steps <= HARDLY and not _slow(case)
+    weight = 0.8 if _slow(case) else 1.1
+    return [Suspect("batch_too_large", (figure,), lambda k: k.fixed("batch_too_large"), weight, need=MUCH, strong=starved)]

@@ -8,6 +8,7 @@ from slalom.doctor.experiments.suspects import Suspect
 
 SPREAD, LARGE, SMALL, OFFSET = 30.0, 5.0, 0.1, 3.0
 TARGET_LARGE, TARGET_SMALL, TARGET_OFFSET = 5.0, 0.1, 3.0
+TIMES = 3.0  # a threshold passed so far is passed by no data that was prepared
 
 
 def inputs(case: Case) -> list[Suspect]:
@@ -25,7 +26,7 @@ def inputs(case: Case) -> list[Suspect]:
         raised.append(Figure("smallest", -c.largest, -SMALL, "(minus the) largest root mean square of a feature"))
     if not raised:
         return []
-    return [Suspect("unnormalised_inputs", tuple(raised), lambda k: k.fixed("unnormalised_inputs"), 1.1, 0)]
+    return [Suspect("unnormalised_inputs", tuple(raised), lambda k: k.fixed("unnormalised_inputs"), 1.1, 0, strong=_far(raised))]
 
 
 def targets(case: Case) -> list[Suspect]:
@@ -44,4 +45,9 @@ def targets(case: Case) -> list[Suspect]:
         raised.append(Figure("deviation", -sd, -TARGET_SMALL, "(minus the) standard deviation of the targets"))
     if not raised:
         return []
-    return [Suspect("unscaled_targets", tuple(raised), lambda k: k.fixed("unscaled_targets"), 1.1, 0)]
+    return [Suspect("unscaled_targets", tuple(raised), lambda k: k.fixed("unscaled_targets"), 1.1, 0, strong=_far(raised))]
+
+
+def _far(raised: list[Figure]) -> bool:
+    """Whether a figure is so far beyond its threshold (below 0 for what is small) that no healthy run would have it."""
+    return any(f.value > (TIMES * f.threshold if f.threshold > 0 else f.threshold / TIMES) for f in raised)

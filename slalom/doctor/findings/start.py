@@ -40,15 +40,15 @@ def suspects(case: Case) -> list[Suspect]:
     found: list[Suspect] = []
     name, why = _named(case, s, odd)
     if dead:
-        found.append(Suspect("dead_relu", (dead,), lambda k: k.fixed("dead_relu", 2), 1.15, 0))
+        found.append(Suspect("dead_relu", (dead,), lambda k: k.fixed("dead_relu", 2), 1.15, 0, strong=True))
     elif odd or biased:
         worst = max(odd or biased, key=lambda w: abs(math.log(max(w.ratio, 1e-12))))
         figure = Figure(
             "weights", worst.ratio, WILD if worst.ratio > 1 else TINY, f"size of {worst.name} over that of a fresh draw"
         )
-        found.append(Suspect(name or "bad_init", (figure, *why), lambda k: k.fixed("bad_init", 2), 1.1, 0))
+        found.append(Suspect(name or "bad_init", (figure, *why), lambda k: k.fixed("bad_init", 2), 1.1, 0, strong=True))
     if name in ("vanishing_gradient", "exploding_gradient") and not dead:
-        found.append(Suspect(name, why, lambda k: k.fixed(name, 2), 1.05, 0))
+        found.append(Suspect(name, why, lambda k: k.fixed(name, 2), 1.05, 0, strong=True))
     return found
 
 

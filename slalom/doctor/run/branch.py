@@ -10,8 +10,9 @@ from slalom.doctor.run.skill import Skill
 
 BRANCH_LOOKS = 16  # of a branch: what is asked of it shows in fewer looks than the caller's own run gets
 PLAIN = 0.9  # skill that explains whatever the run lacks
-LEAST, HALF = 0.25, 0.5  # of the run: before, nothing is given up; from here on, what is still far behind is
-WON = 0.1  # skill that a branch must be able to win over the run at all
+LEAST, HALF, NEARLY = 0.25, 0.5, 0.8  # of the run: before, nothing is given up; from here on, what is still far behind is
+WON, AT_LEAST = 0.2, 0.03  # skill won that need not be followed to its end; that a branch must be able to win at all
+LOW = 0.1  # skill of a branch that has not begun to learn: its pace says nothing yet
 WRECKED = -0.5  # skill of a branch that goes nowhere
 AHEAD = 1.5  # times its late pace that a branch may still gain
 
@@ -53,7 +54,9 @@ class Outlook:
             return True
         if share < HALF:
             return False
+        if max(seen) < LOW and share < NEARLY:
+            return False
         late = max(1, len(seen) // 3)
         pace = (max(seen[-2:]) - max(seen[-2 - late : -late])) / late
         left = len(seen) * (1 - share) / share
-        return max(seen) + AHEAD * max(0.0, pace) * left < self.reached[0] + WON
+        return max(seen) + AHEAD * max(0.0, pace) * left < self.reached[0] + AT_LEAST

@@ -235,13 +235,18 @@ class RowCall:
         self.skip = per_row(f"{name}: skip", skip, self.n, np.uint8)
 
 
-def check_matrix(what: str, x: torch.Tensor, dtype: torch.dtype, shape: tuple[int, ...] | None) -> None:
-    """BadValueError unless x is a CPU matrix of that dtype (and shape) whose rows are contiguous."""
-    good = x.dim() == 2 and x.dtype == dtype and x.device.type == "cpu" and (x.shape[1] < 2 or x.stride(1) == 1)
+CPU = torch.device("cpu")
+
+
+def check_matrix(
+    what: str, x: torch.Tensor, dtype: torch.dtype, shape: tuple[int, ...] | None, device: torch.device = CPU
+) -> None:
+    """BadValueError unless x is a matrix of that dtype (and shape) on that device whose rows are contiguous."""
+    good = x.dim() == 2 and x.dtype == dtype and x.device == device and (x.shape[1] < 2 or x.stride(1) == 1)
     if not good or (shape is not None and tuple(x.shape) != shape):
         wanted = "[lanes, elements]" if shape is None else list(shape)
         raise BadValueError(
-            f"{what} must be a CPU matrix {wanted} of {dtype} with contiguous rows, "
+            f"{what} must be a {str(device).upper()} matrix {wanted} of {dtype} with contiguous rows, "
             f"got {list(x.shape)} of {x.dtype} on {x.device} with strides {x.stride()}"
         )
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from slalom.engines.kernels import cache
 
-SYMBOLS = ("slalom_listed", "slalom_same", "slalom_take")
+SYMBOLS = ("slalom_listed", "slalom_describe", "slalom_same", "slalom_take")
 FITS, OTHER = 0, 2  # what slalom_take answers
 
 SOURCE = r"""
@@ -21,7 +21,8 @@ typedef struct {
     void *(*data)(void *);                              /* torch's own way from a tensor object to its memory */
     int32_t (*sizes)(void **, int64_t **), (*strides)(void **, int64_t **), (*dim)(void **, int64_t *),
         (*dtype)(void **, int32_t *);                   /* torch's stable interface; 0 is success */
-    int64_t type, tensor, keys;                         /* where an object holds its class and its tensor, a tensor its keys */
+    int64_t type, tensor, keys, storage;                /* where an object holds its class and its tensor, a tensor its keys
+                                                           and its storage (0: unknown) */
     void *plain[2];                                     /* the classes whose memory is what it seems */
 } HOOKS;
 
@@ -42,6 +43,16 @@ int slalom_listed(int64_t n, void *list, void *dict, void *const *keys, void *co
     for (; h->next(dict, &place, &key, &value); i++)
         if (i >= n || key != keys[i] || value != values[i] || h->get(list, i) != key) return 0;
     return i == n;
+}
+
+/* Notes where each of n tensors and its storage are described, to be fetched ahead, and for no more than that. */
+int slalom_describe(int64_t n, void *tensors, int64_t *ahead, const HOOKS *h) {
+    for (int64_t i = 0; i < n; i++) {
+        void *tensor = AT(h->get(tensors, i), h->tensor, void *);
+        ahead[2 * i] = (int64_t)tensor;
+        ahead[2 * i + 1] = tensor ? AT(tensor, h->storage, int64_t) : 0;
+    }
+    return 1;
 }
 
 /* Whether each of n dicts holds exactly its part of the tensors `held` (up to `ends`), in order, and params and held lie at
@@ -115,9 +126,10 @@ int slalom_take(int64_t n, void *params, void *gradients, const uint64_t *keys, 
 
 
 class Looks(NamedTuple):
-    """The three functions."""
+    """The four functions."""
 
     listed: Any
+    describe: Any
     same: Any
     take: Any
 
@@ -127,6 +139,7 @@ def bound(library: ctypes.CDLL) -> Looks:
     number, pointer, held = ctypes.c_int64, ctypes.c_void_p, ctypes.py_object
     arguments: dict[str, tuple[Any, ...]] = {
         "slalom_listed": (number, held, held, *[pointer] * 3),
+        "slalom_describe": (number, held, *[pointer] * 2),
         "slalom_same": (number, *[held] * 3, *[pointer] * 4),
         "slalom_take": (number, *[held] * 2, *[pointer] * 7, number, *[pointer] * 3),
     }

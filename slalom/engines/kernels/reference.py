@@ -66,9 +66,9 @@ class ReferenceKernel:
     ) -> StepReport:
         """As `Kernel.step`; `threads` is torch's own business here."""
         name = self.settings.rule.name
-        check_matrix(f"{name}: P", P, self.dtype, None)
-        check_matrix(f"{name}: G", G, self.dtype, tuple(P.shape))
-        at = torch.from_numpy(check_rows("rows", rows, P.shape[0]))
+        check_matrix(f"{name}: P", P, self.dtype, None, P.device)
+        check_matrix(f"{name}: G", G, self.dtype, tuple(P.shape), P.device)
+        at = torch.from_numpy(check_rows("rows", rows, P.shape[0])).to(P.device)
         missing = [k for k in self.element_states if k not in states]
         if missing:
             raise BadValueError(f"{name}: states must hold {', '.join(self.element_states)}; {missing[0]!r} is missing")
@@ -76,6 +76,7 @@ class ReferenceKernel:
         s_at = at
         if heights:
             s_at = torch.from_numpy(check_rows("state_rows", rows if state_rows is None else state_rows, min(heights)))
+            s_at = s_at.to(P.device)
         n = at.numel()
         table = np.asarray(coefficients, np.float64)
         if table.shape[0] != n or s_at.numel() != n:
@@ -87,19 +88,19 @@ class ReferenceKernel:
         limit = per_row("clip", clip, n, np.float64)
         asked = per_row("skip", skip, n, np.uint8)
         g = G[at]
-        squares = g.double().square().sum(1).numpy()
+        squares = g.double().square().sum(1).cpu().numpy()
         if limit is not None:
             with np.errstate(invalid="ignore"):
                 share = limit / (np.abs(factor) * np.sqrt(squares) + 1e-6)
             factor = np.where(share < 1, share, 1.0) * factor
-        g = g * torch.from_numpy(factor).to(self.dtype)[:, None]
+        g = g * torch.from_numpy(factor).to(P.device, self.dtype)[:, None]
         p, after = self._run(P[at], g, {k: states[k][s_at] for k in self.element_states}, table)
         status = np.full(n, UPDATED, np.uint8)
-        status[~torch.isfinite(p).all(1).numpy()] = BAD_PARAMETER
-        status[~torch.isfinite(G[at]).all(1).numpy()] = BAD_GRADIENT
+        status[~torch.isfinite(p).all(1).cpu().numpy()] = BAD_PARAMETER
+        status[~torch.isfinite(G[at]).all(1).cpu().numpy()] = BAD_GRADIENT
         if asked is not None:
             status[asked != 0] = SKIPPED
-        good = torch.from_numpy(status == UPDATED)
+        good = torch.from_numpy(status == UPDATED).to(P.device)
         P[at[good]] = p[good]
         for k in self.element_states:
             states[k][s_at[good]] = after[k][good]
@@ -113,7 +114,7 @@ class ReferenceKernel:
         self, p: torch.Tensor, g: torch.Tensor, states: Mapping[str, torch.Tensor], table: Array
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         settings, hypers, kept = self.settings, self._hypers, [*self.element_states, *self.scalar_states]
-        columns = torch.from_numpy(np.ascontiguousarray(table.T))
+        columns = torch.from_numpy(np.ascontiguousarray(table.T)).to(p.device)
         scalars = columns[len(hypers) + 1 :]
 
         def lane(p: Any, g: Any, held: Any, values: Any, t: Any) -> Any:

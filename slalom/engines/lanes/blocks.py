@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from slalom.engines.kernels import Kernel
+from slalom.engines.kernels.cuda.lane_kernel import LaneKernel
 from slalom.engines.kernels.kernel import StepInC
 from slalom.engines.lanes.counter import lane_keys
 from slalom.engines.lanes.factors import Floats
@@ -31,13 +32,15 @@ MOST_STEPS = 64  # a block's: what a call costs is then spread over enough steps
 MOST_PLACES = 2**22  # a block's: 32 MB of indices
 
 
-def in_c(lane: Lane, kernels: Kernels) -> bool:
-    """Whether this lane's rule, its penalty included, steps without Python."""
+def compiled(lane: Lane, kernels: Kernels) -> bool:
+    """Whether this lane's rule, its penalty included, steps without Python, on the processor or a GPU."""
     own = own_settings([lane])
     if not own:
         return False
     stepped = stepped_by([lane])[0]
-    return isinstance(kernels.get(stepped.program), Kernel) and (not thresholds(lane) or stepped.program != own[0].program)
+    return isinstance(kernels.get(stepped.program), Kernel | LaneKernel) and (
+        not thresholds(lane) or stepped.program != own[0].program
+    )
 
 
 class BlockRun:
@@ -58,7 +61,7 @@ class BlockRun:
 
     def epoch(self, x: Tensor, y: Tensor, batches: Sequence[Tensor]) -> tuple[Floats, Floats]:
         """As `Chunk.epoch`."""
-        done = [self._block(x, y, part) for part in _alike(batches)]
+        done = [self._block(x, y, part) for part in alike(batches)]
         return np.concatenate([d[0] for d in done]), np.concatenate([d[1] for d in done])
 
     def _block(self, x: Tensor, y: Tensor, batches: Sequence[Tensor]) -> tuple[Floats, Floats]:
@@ -104,7 +107,7 @@ class BlockRun:
         return self.kernels[id(update)]
 
 
-def _alike(batches: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
+def alike(batches: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
     """Runs of batches of one shape, not too long."""
     begin = 0
     for k in range(1, len(batches) + 1):

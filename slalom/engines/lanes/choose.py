@@ -12,6 +12,7 @@ from slalom.core.errors import BadValueError
 from slalom.engines.kernels import NoCompilerError
 from slalom.engines.lanes.batched import Batched
 from slalom.engines.lanes.counter import lane_keys
+from slalom.engines.lanes.cuda.place import on_device
 from slalom.engines.lanes.layout import Layout, beside
 from slalom.engines.lanes.losses import Loss, one_loss
 from slalom.engines.lanes.mechanism import Mechanism
@@ -55,7 +56,10 @@ class Choice:
 def choose(
     template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: Tensor, wanted: str = "auto", lanes: int = 2
 ) -> Choice:
-    """Pick for batches like `x, y` and chunks of `lanes`; `wanted` other than "auto" is taken, or refused with the reason."""
+    """Pick for batches like `x, y` and chunks of `lanes`; `wanted` other than "auto" is taken, or refused with the reason.
+
+    All of it lies on one device; on a GPU nothing is written in C, and what is fastest is known without timing it.
+    """
     if wanted != "auto" and wanted not in MECHANISMS:
         raise BadValueError(f"mechanism must be auto, {', '.join(MECHANISMS)}; got {wanted!r}")
     trial(template, layout, loss, x, y)
@@ -85,9 +89,11 @@ def choose(
         if fault is not None:
             if wanted == name:
                 raise BadValueError(f"this model cannot be {doing[name]}: {fault}; use mechanism='auto'")
-            reasons[name] = fault
+            if name != "native" or not on_device(x.device):
+                reasons[name] = fault
             continue
-        timing = tried.timing(choice.make(template, layout, loss)) if wanted == "auto" else None
+        timed = wanted == "auto" and not on_device(x.device)
+        timing = tried.timing(choice.make(template, layout, loss)) if timed else None
         if timing is not None:
             timings.append(timing.told(name))
         if timing is None or not timing.alone_is_faster:
@@ -100,6 +106,8 @@ def choose(
 
 def why_not_native(template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor) -> str | None:
     """Why this module is not run in C for inputs like `x [batch, ...]`, or None if it is."""
+    if on_device(x.device):
+        return "that is for the processor"
     try:
         Native(template, layout, loss).chain(tuple(x.shape[1:]))
     except (Unfit, NoCompilerError) as reason:
@@ -121,7 +129,7 @@ def trial(template: nn.Module, layout: Layout, loss: str | Loss, x: Tensor, y: T
     if isinstance(loss, str) and not fits.get(loss, True):
         raise BadValueError(f"the model's outputs {list(outputs.shape[1:])} do not fit targets {list(y.shape)} for {loss}")
     try:
-        made = alone.gradients(row, held, x, y, lane_keys([0], 1), False).loss
+        made = alone.gradients(row, held, x, y, lane_keys([0], 1).to(row.device), False).loss
     except Exception as error:
         raise BadValueError(f"the model cannot be trained on {about}: {first_line(error)}") from error
     if made.dim() != 1:

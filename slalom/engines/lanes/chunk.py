@@ -22,6 +22,9 @@ from slalom.core.errors import BadValueError
 from slalom.core.rule import Settings
 from slalom.engines.lanes.blocks import BlockRun
 from slalom.engines.lanes.counter import lane_keys
+from slalom.engines.lanes.cuda.place import CPU
+from slalom.engines.lanes.cuda.run import DeviceRun, why_step_by_step
+from slalom.engines.lanes.cuda.stage import Stage
 from slalom.engines.lanes.dropout import shares
 from slalom.engines.lanes.factors import Floats
 from slalom.engines.lanes.lane import Lane
@@ -53,7 +56,9 @@ class Chunk:
         mechanism: Mechanism,
         kernels: Kernels,
         dtype: torch.dtype,
+        stage: Stage | None = None,
     ) -> None:
+        """`stage`: the CUDA device they are on; None: the processor."""
         self.numbers = list(numbers)
         self.lanes = list(lanes)
         self.layout = layout
@@ -62,9 +67,11 @@ class Chunk:
         self.alive = np.ones(len(lanes), dtype=bool)
         self.retired: list[Retirement] = []
         padded = [*modules, *[modules[-1]] * mechanism.spare]
-        self.params = torch.stack([layout.row(m) for m in padded]).to(dtype)
+        device = CPU if stage is None else stage.device
+        self.params = torch.stack([layout.row(m) for m in padded]).to(device, dtype)
         held = {id(m): beside(m) for m in padded}
-        self.buffers = {k: torch.stack([_cast(held[id(m)][k], dtype) for m in padded]) for k in held[id(padded[0])]}
+        self.buffers = {k: torch.stack([_cast(held[id(m)][k], dtype) for m in padded]).to(device) for k in held[id(padded[0])]}
+        self.frozen = {k for k, p in padded[0].named_parameters() if not p.requires_grad}
         for name in shares(padded[0]):
             for i, lane in enumerate(self.lanes):
                 if lane.dropout is not None:
@@ -73,11 +80,15 @@ class Chunk:
         clips = [lane.clip for lane in lanes]
         self.clip = np.array([np.inf if c is None else c for c in clips]) if any(clips) else None
         self.updates = [(rows, self._update(rows, kernels)) for rows in _runs(self.lanes)]
-        self.penalties = Penalties(self.lanes, modules, layout, self.updates)
+        self.penalties = Penalties(self.lanes, modules, layout, self.updates, device)
         self.run = np.arange(len(lanes))  # the rows that forward and backward run on, spare lanes apart
-        self.blocks = BlockRun.of(self)
+        self.blocks: BlockRun | DeviceRun | None = None
+        if stage is None:
+            self.blocks = BlockRun.of(self)
+        elif why_step_by_step(self) is None:
+            self.blocks = DeviceRun(self, stage)
 
-    def _compact(self) -> None:
+    def compact(self) -> None:
         """Leaves out rows that have stopped, where their share of those run has reached what the mechanism asks for."""
         live = self.alive[self.run]
         if 0 < live.sum() < len(live) and 1 - live.mean() >= self.mechanism.compacts:
@@ -88,7 +99,7 @@ class Chunk:
         n = len(self.lanes)
         if len(self.run) == n:
             return None
-        return torch.from_numpy(np.concatenate([self.run, np.arange(n, n + self.mechanism.spare)]))
+        return torch.from_numpy(np.concatenate([self.run, np.arange(n, n + self.mechanism.spare)])).to(self.params.device)
 
     def stop(self, numbers: Sequence[int]) -> None:
         """These lanes of the chunk are trained no further."""
@@ -115,7 +126,7 @@ class Chunk:
     def _gradients(self, x: Tensor, y: Tensor, per_lane: bool) -> tuple[Tensor, Tensor, Buffers]:
         """Loss `[lanes]` and gradient `[lanes, D]`, NaN and unset for rows that are not run; buffers of the rows that are."""
         chosen, n = self._selected(), len(self.lanes)
-        keys, params, held = lane_keys(self.seeds, self.t), self.params, self.buffers
+        keys, params, held = lane_keys(self.seeds, self.t).to(self.params.device), self.params, self.buffers
         if chosen is not None:
             keys, params, held = keys[chosen], params[chosen], {k: v[chosen] for k, v in held.items()}
         self._batch = (x, y, keys, per_lane)
@@ -135,7 +146,7 @@ class Chunk:
         self.t += 1
         n = len(self.lanes)
         loss, grads, buffers = self._gradients(x, y, per_lane)
-        losses: Floats = loss.double().numpy()
+        losses: Floats = loss.double().cpu().numpy()
         live = self.alive & np.isfinite(losses)
         stepped, norms = np.zeros(n, dtype=bool), np.full(n, np.nan)
         for rows, update in self.updates:
@@ -159,8 +170,8 @@ class Chunk:
         if stepped.all():
             self.buffers = new
             return
-        places = torch.from_numpy(np.flatnonzero(stepped[self.run]))
-        rows = torch.from_numpy(self.run)[places]
+        where = np.flatnonzero(stepped[self.run])
+        places, rows = (torch.from_numpy(index).to(self.params.device) for index in (where, self.run[where]))
         for k, v in new.items():
             self.buffers[k][rows] = v[places]
 
@@ -175,10 +186,10 @@ class Chunk:
                 losses.append(np.full(len(self.lanes), np.nan))
                 norms.append(losses[-1])
                 continue
-            self._compact()
+            self.compact()
             per_lane = index.dim() == 2
             if per_lane:
-                own = index[torch.from_numpy(self.run)]
+                own = index[torch.from_numpy(self.run).to(index.device)]
                 index = torch.cat([own, own[-1:].expand(self.mechanism.spare, -1)])
             loss, norm = self.step(x[index], y[index], per_lane)
             losses.append(loss)
@@ -200,18 +211,21 @@ class Chunk:
         batch: int,
         stopped: Sequence[int] = (),
     ) -> Floats:
-        """Each measure of each lane over all of x, y: `[measures, lanes]`; NaN for lanes that have stopped, but these."""
+        """Each measure of each lane over all of x, y: `[measures, lanes]`; NaN for lanes that have stopped, but these.
+
+        Measures see tensors of the processor, whatever they are made of; y is one already.
+        """
         out = np.full((len(measures), len(self.lanes)), np.nan)
         if stopped:
             also = [self.numbers.index(k) for k in stopped]
-            every = self._predict(self.params, self.buffers, x, batch)
+            every = self._predict(self.params, self.buffers, x, batch).cpu()
             out[:, also] = np.array([[float(measure(every[i], y)) for i in also] for measure in measures])
         if self.alive.any():
-            self._compact()
+            self.compact()
             chosen = self._selected()
             params = self.params if chosen is None else self.params[chosen]
             buffers = self.buffers if chosen is None else {k: v[chosen] for k, v in self.buffers.items()}
-            outputs = self._predict(params, buffers, x, batch)
+            outputs = self._predict(params, buffers, x, batch).cpu()
             for place, i in enumerate(self.run):
                 if self.alive[i]:
                     out[:, i] = [float(measure(outputs[place], y)) for measure in measures]
@@ -221,8 +235,8 @@ class Chunk:
         """Everything that a later process needs to go on to the bit."""
         return {
             "t": self.t,
-            "params": self.params,
-            "buffers": self.buffers,
+            "params": self.params.cpu(),
+            "buffers": {k: v.cpu() for k, v in self.buffers.items()},
             "alive": torch.from_numpy(self.alive),
             "retired": [[r.lane, r.step, r.last_finite_step, r.reason] for r in self.retired],
             "updates": [update.state_dict() for _, update in self.updates],
@@ -237,7 +251,7 @@ class Chunk:
             raise BadValueError(f"the state is of another model: its tensors are {shapes}, this model's are {own}")
         self.t = state["t"]
         self.params.copy_(state["params"])
-        self.buffers = {k: v.clone() for k, v in state["buffers"].items()}
+        self.buffers = {k: v.clone().to(self.params.device) for k, v in state["buffers"].items()}
         self.alive = state["alive"].numpy().copy()
         self.run = np.arange(len(self.lanes))
         self.retired = [Retirement(*r) for r in state["retired"]]

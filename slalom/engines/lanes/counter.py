@@ -45,7 +45,7 @@ def uniform(key: Tensor, site: int, shape: Sequence[int]) -> Tensor:
     count = 1
     for size in shape:
         count *= size
-    drawn = uniform_at(key, site, torch.arange(count, dtype=torch.int64))
+    drawn = uniform_at(key, site, torch.arange(count, dtype=torch.int64, device=key.device))
     return drawn.reshape(*drawn.shape[:-1], *shape)
 
 

@@ -13,8 +13,9 @@ _one_at_a_time = threading.RLock()
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """`torch.manual_seed(seed)` inside, the state from before afterwards (the processor's)."""
-    with _one_at_a_time, torch.random.fork_rng(devices=[]):
+    """`torch.manual_seed(seed)` inside, the state from before afterwards; that of every CUDA device too, once CUDA is in use."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    with _one_at_a_time, torch.random.fork_rng(devices=list(devices)):
         if torch.accelerator.is_available():
             torch.manual_seed(seed)
         else:  # the same without noting down, for each kind of accelerator that may yet come up, who asked (1 ms)

@@ -4,56 +4,36 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from slalom.core.errors import BadValueError
-from slalom.engines.lanes.blocks import in_c
+from slalom.engines.lanes.blocks import compiled
 from slalom.engines.lanes.choose import Choice, choose
 from slalom.engines.lanes.chunk import Chunk, Retirement
-from slalom.engines.lanes.dropout import owned, plain
+from slalom.engines.lanes.cuda import stage as stages
+from slalom.engines.lanes.cuda.place import Data, device_of, moved, on_device
+from slalom.engines.lanes.cuda.room import FEW, Room, room_for
+from slalom.engines.lanes.cuda.run import DeviceRun, why_step_by_step
+from slalom.engines.lanes.dropout import plain
 from slalom.engines.lanes.factors import Floats
+from slalom.engines.lanes.given import check_batches, check_rows, like
 from slalom.engines.lanes.lane import Lane
-from slalom.engines.lanes.layout import Layout, aliases, as_factory, initialise
+from slalom.engines.lanes.layout import Layout, aliases
 from slalom.engines.lanes.losses import Loss
+from slalom.engines.lanes.making import chunk_size, modules_of
 from slalom.engines.lanes.update import kernels_for, thresholds
 from slalom.engines.lanes.workers import map_chunks
 
-# Lanes a chunk: the working set of an MLP of 10,000 parameters then fits a core's share of the cache. A lane that runs in C has
-# a working set of its own, so that only the cost of a call counts.
-CHUNK, NATIVE_CHUNK = 32, 128
 EVALUATION_BATCH = 1024
 
+T = TypeVar("T")
 logger = logging.getLogger("slalom.lanes")  # at level INFO it is told how lanes run
-
-
-def chunk_size(lanes: int, threads: int, mechanism: str = "stacked") -> int:
-    """Lanes a chunk: as many chunks for each thread as for any other, none larger than the cache likes.
-
-    >>> chunk_size(297, 2), chunk_size(36, 2), chunk_size(297, 2, "native")
-    (30, 18, 75)
-    """
-    most = NATIVE_CHUNK if mechanism == "native" else CHUNK
-    rounds = math.ceil(lanes / (most * threads))
-    return math.ceil(lanes / (rounds * threads))
-
-
-def modules_of(
-    model: nn.Module | Callable[[], nn.Module] | Sequence[nn.Module], lanes: Sequence[Lane], dtype: torch.dtype
-) -> list[nn.Module]:
-    """Each lane's freshly initialised module; lanes of one seed share it, where a factory makes it."""
-    if isinstance(model, Sequence):
-        if len(model) != len(lanes):
-            raise BadValueError(f"there are {len(model)} modules for {len(lanes)} lanes; give one a lane, or a factory")
-        return [module.to(dtype) for module in model]
-    factory = as_factory(model)
-    by_seed = {seed: initialise(factory, seed).to(dtype) for seed in sorted({lane.seed for lane in lanes})}
-    return [by_seed[lane.seed] for lane in lanes]
 
 
 class Lanes:
@@ -64,7 +44,9 @@ class Lanes:
     `lanes`: one `Lane` each (see `lanes_of`). `loss`: `"cross_entropy"`, `"mse"`, or a callable of one lane's outputs and
     targets. `example`: a batch `(x, y)` like those to come, by which the mechanism is chosen. `mechanism`: `"auto"`, or
     `"native"`, `"stacked"`, `"traced"`, `"vmap"`, `"solo"`; a `Choice` of one's own is taken as it is. `dtype`: of parameters
-    and buffers. `chunk`: lanes that a thread trains together; `threads`: how many share them (torch's setting).
+    and buffers. `chunk`: lanes that a thread trains together; `threads`: how many share them (torch's setting). `device`: where
+    they run, the processor or a CUDA device; None: the CUDA device that the model or the example lies on, else the processor.
+    Data are put there once. On a GPU a lane equals its run alone to rounding, not to the bit whoever its neighbours are.
 
     `notes`: what the person should know, such as a slower way that had to be taken.
 
@@ -82,7 +64,7 @@ class Lanes:
     def __init__(
         self, model: nn.Module | Callable[[], nn.Module] | Sequence[nn.Module], lanes: Sequence[Lane], *, loss: str | Loss,
         example: tuple[Tensor, Tensor], mechanism: str | Choice = "auto", dtype: torch.dtype = torch.float32,
-        chunk: int | None = None, threads: int | None = None,
+        chunk: int | None = None, threads: int | None = None, device: str | torch.device | None = None,
     ) -> None:  # fmt: skip
         if not lanes:
             raise BadValueError("there are no lanes to train; give at least one")
@@ -94,35 +76,67 @@ class Lanes:
         self.dtype = dtype
         self._threads = threads or torch.get_num_threads()
         modules = modules_of(model, self.lanes, dtype)
-        if any(lane.dropout is not None for lane in lanes):
-            own = {id(module): module for module in modules}
-            owned_by = {key: owned(module) for key, module in own.items()}
-            modules = [owned_by[id(module)] for module in modules]
-        self._template = modules[0]
+        self.device = device_of(device, modules, example)
+        self._stage = stages.stage(self.device) if on_device(self.device) else None
+        self._data = Data(self.device, dtype)
+        self._template = moved(modules[0], self.device)
         self.layout = Layout.of(self._template)
-        for lane, module in zip(lanes, modules, strict=True):
-            if Layout.of(module) != self.layout:
-                raise BadValueError(f"the factory made another architecture for seed {lane.seed}; lanes of a heat must share one")
         self._loss = loss
-        self._size, self._example = chunk, (self._cast(example[0]), self._cast(example[1]))
-        size = min(chunk or chunk_size(len(lanes), self._threads), len(lanes))
+        self._size, self._example = chunk, (self._data.on(example[0]), self._data.on(example[1]))
         if isinstance(mechanism, Choice):
             self.choice = mechanism
         else:
-            self.choice = choose(self._template, self.layout, loss, *self._example, mechanism, size)
-        self._kernels, slower = kernels_for(lanes, dtype)
+            self.choice = choose(self._template, self.layout, loss, *self._example, mechanism, self._tried(len(lanes)))
+        self._kernels, slower = kernels_for(lanes, dtype, self._stage)
         self.notes = [slower] if slower else []
         if self.choice.slower:
             self.notes.append(f"lanes run {self.choice.why}")
+        self.room: Room | None = None
+        if self._stage is not None:
+            self.room = room_for(
+                self._stage, self.choice, self._template, self.layout, loss, *self._example, lanes, self._kernels
+            )
         self._chunks = self._make_chunks(modules, chunk)
+        self._note_steps()
         logger.info("%s", self.explain())
+
+    def _tried(self, lanes: int) -> int:
+        """Lanes that a mechanism is tried on."""
+        return min(FEW if self._stage else self._size or chunk_size(lanes, self._threads), lanes)
+
+    def _note_steps(self) -> None:
+        """Says once why steps on a GPU wait for the host, or are not replayed as a graph."""
+        if self._stage is None:
+            return
+        for chunk in self._chunks:
+            if isinstance(chunk.blocks, DeviceRun):
+                fault = chunk.blocks.fault
+                note = None if fault is None else f"lanes on {self.device} run without a graph, several times slower: {fault}"
+            else:
+                note = f"lanes on {self.device} go step by step, each waiting for the GPU: {why_step_by_step(chunk)}"
+            if note is not None and note not in self.notes:
+                self.notes.append(note)
+                if isinstance(chunk.blocks, DeviceRun):  # found out later than those who read the notes at once would see
+                    warnings.warn(note, RuntimeWarning, stacklevel=3)
+
+    def _map(self, work: Callable[[Chunk], T], x: Tensor) -> list[T]:
+        """The work of each chunk on `x`: on all cores, or one after another on the GPU."""
+        with like(self._example[0], x):
+            if self._stage is None:
+                return map_chunks(work, self._chunks)
+            with self._stage.here():
+                return [work(chunk) for chunk in self._chunks]
 
     def _make_chunks(self, modules: Sequence[nn.Module], chunk: int | None = None) -> list[Chunk]:
         order = sorted(range(len(self.lanes)), key=self._kind)
-        size = chunk or chunk_size(len(order), self._threads, self.choice.name)
+        if self.room is not None:
+            size = chunk or self.room.chunk()
+        else:
+            size = chunk or chunk_size(len(order), self._threads, self.choice.name)
         # A chunk goes by blocks of steps if all its lanes can: those that cannot have chunks of their own, so that a lane's
         # way does not depend on its company.
-        blocks = [self.choice.name == "native" and in_c(lane, self._kernels) for lane in self.lanes]
+        able = self._stage is not None or self.choice.name == "native"
+        blocks = [able and compiled(lane, self._kernels) for lane in self.lanes]
         parts = [[i for i in order if blocks[i] == way] for way in (True, False)]
         return [self._make_chunk(part[i : i + size], modules) for part in parts for i in range(0, len(part), size)]
 
@@ -132,7 +146,10 @@ class Lanes:
     def _make_chunk(self, numbers: list[int], modules: Sequence[nn.Module]) -> Chunk:
         lanes = [self.lanes[i] for i in numbers]
         mechanism = self.choice.make(self._template, self.layout, self._loss)
-        return Chunk(numbers, lanes, [modules[i] for i in numbers], self.layout, mechanism, self._kernels, self.dtype)
+        if self._stage is not None:
+            mechanism.spare = 0  # those are for the processor's vector loops
+        own = [modules[i] for i in numbers]
+        return Chunk(numbers, lanes, own, self.layout, mechanism, self._kernels, self.dtype, self._stage)
 
     def only(self, lanes: Sequence[int]) -> Lanes:
         """These lanes alone, from where they stand, numbered anew in the order given; the same to the bit as with the others.
@@ -163,9 +180,6 @@ class Lanes:
                 chunk.take(row, *place[int(lanes[number])])
         return made
 
-    def _cast(self, data: Tensor) -> Tensor:
-        return data.to(self.dtype) if data.is_floating_point() else data
-
     def __len__(self) -> int:
         return len(self.lanes)
 
@@ -186,15 +200,15 @@ class Lanes:
 
         Returns training loss and gradient norm, `[steps, lanes]`; NaN after a lane has retired or been stopped.
         """
-        for index in batches:
-            if index.dim() not in (1, 2) or (index.dim() == 2 and len(index) != len(self.lanes)):
-                raise BadValueError(f"batches must be [batch] or [{len(self.lanes)} lanes, batch], got {list(index.shape)}")
-        x, y = self._cast(x), self._cast(y)
+        check_rows(x, y)
+        check_batches(batches, len(self.lanes))
+        x, y = self._data.on(x), self._data.on(y)
 
         def work(chunk: Chunk) -> tuple[Floats, Floats]:
             return chunk.epoch(x, y, [b if b.dim() == 1 else b[chunk.numbers] for b in batches])
 
-        done = map_chunks(work, self._chunks)
+        done = self._map(work, x)
+        self._note_steps()
         return self._gather([d[0] for d in done]), self._gather([d[1] for d in done])
 
     def evaluate(
@@ -204,18 +218,20 @@ class Lanes:
 
         NaN for lanes that have retired or been stopped, but for those in `stopped`.
         """
-        x, y = self._cast(x), self._cast(y)
+        check_rows(x, y)
+        x, y = self._data.on(x), self._data.cast(y).cpu()
 
         def work(chunk: Chunk) -> Floats:
             return chunk.evaluate(x, y, measures, EVALUATION_BATCH, [k for k in stopped if k in chunk.numbers])
 
-        return self._gather(map_chunks(work, self._chunks))
+        return self._gather(self._map(work, x))
 
     def predict(self, x: Tensor) -> Tensor:
         """Outputs `[lanes, n, ...]` in evaluation mode (a retired lane's are those of its last finite state)."""
-        x = self._cast(x)
-        parts = map_chunks(lambda c: c.outputs(x, EVALUATION_BATCH), self._chunks)
-        out = torch.empty(len(self.lanes), *parts[0].shape[1:], dtype=parts[0].dtype)
+        check_rows(x)
+        x = self._data.on(x)
+        parts = self._map(lambda c: c.outputs(x, EVALUATION_BATCH), x)
+        out = parts[0].new_empty(len(self.lanes), *parts[0].shape[1:])
         for chunk, part in zip(self._chunks, parts, strict=True):
             out[chunk.numbers] = part
         return out
@@ -289,9 +305,20 @@ class Lanes:
         sizes = sorted({len(c.lanes) for c in self._chunks}, reverse=True)
         shape = f"{len(self._chunks)} chunks of up to {sizes[0]}" if len(self._chunks) > 1 else "one chunk"
         whole = [chunk.blocks is not None for chunk in self._chunks]
-        steps = "" if not any(whole) else ", whole steps in C" if all(whole) else ", whole steps in C in some of them"
+        steps = (
+            "" if not any(whole) or self._stage else ", whole steps in C" if all(whole) else ", whole steps in C in some of them"
+        )
         head = f"{len(self.lanes)} lanes, {self.choice.name} ({self.choice.why}), {shape}{steps}"
-        return "\n".join([head, *(f"  {line}" for line in self.choice.layers())])
+        return "\n".join([head, *(f"  {line}" for line in [*self._on_device(), *self.choice.layers()])])
+
+    def _on_device(self) -> list[str]:
+        """How steps run on a GPU, and how many lanes its memory holds."""
+        if self.room is None:
+            return []
+        ways = [
+            c.blocks.told() if isinstance(c.blocks, DeviceRun) else f"step by step: {why_step_by_step(c)}" for c in self._chunks
+        ]
+        return [f"on {self.device}: {'; '.join(dict.fromkeys(ways))}", self.room.told()]
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on to the bit: tensors, numbers and strings only (loads with `weights_only=True`)."""
@@ -308,9 +335,11 @@ class Lanes:
         """Goes on from `state_dict` of lanes made from the same model and the same list."""
         sizes = [len(c["alive"]) for c in state["chunks"]]
         if self.choice.timings and state["mechanism"] != self.choice.name:  # what was measured then decides
-            size = min(self._size or chunk_size(len(self.lanes), self._threads), len(self.lanes))
-            self.choice = choose(self._template, self.layout, self._loss, *self._example, state["mechanism"], size)
+            tried = self._tried(len(self.lanes))
+            self.choice = choose(self._template, self.layout, self._loss, *self._example, state["mechanism"], tried)
             self._chunks = self._make_chunks([self._template] * len(self.lanes), self._size)
+        if self._stage is not None and sizes != [len(c.lanes) for c in self._chunks]:  # other memory was free then
+            self._chunks = self._make_chunks([self._template] * len(self.lanes), max(sizes))
         if state["mechanism"] != self.choice.name or sizes != [len(c.lanes) for c in self._chunks]:
             saved, own = f"{state['lanes']} lanes, {state['mechanism']}", self.explain().splitlines()[0]
             raise BadValueError(f"the state is of {saved}, in chunks of {sizes}; these are {own}")

@@ -24,17 +24,19 @@ class Penalties:
     """
 
     def __init__(
-        self, lanes: Sequence[Lane], modules: Sequence[nn.Module], layout: Layout, updates: Sequence[tuple[slice, Update]]
-    ) -> None:
+        self, lanes: Sequence[Lane], modules: Sequence[nn.Module], layout: Layout, updates: Sequence[tuple[slice, Update]],
+        device: torch.device,
+    ) -> None:  # fmt: skip
         self.lanes = lanes
         self.of: dict[int, Penalty] = {i: lane.penalty for i, lane in enumerate(lanes) if lane.penalty is not None}
+        self.device = device
         masks: dict[Any, Tensor] = {}
         for penalty in self.of.values():
             key = None if penalty.params is None else tuple(penalty.params)
             if key not in masks:
                 chosen = penalty.chosen(modules[0])
                 parts = [torch.full((size,), name in chosen) for name, size in zip(layout.names, layout.sizes, strict=True)]
-                masks[key] = torch.cat(parts)
+                masks[key] = torch.cat(parts).to(device)
         self.masks = {i: masks[None if p.params is None else tuple(p.params)] for i, p in self.of.items()}
         fused: set[int] = set()
         for rows, update in updates:
@@ -51,7 +53,7 @@ class Penalties:
         """What each weight of each lane is penalised by, `[lanes, D]`; None where no lane is."""
         if not told:
             return None
-        made = torch.zeros(len(self.lanes), width, dtype=torch.float64)
+        made = torch.zeros(len(self.lanes), width, dtype=torch.float64, device=self.device)
         for i, strength in told.items():
             made[i] = strength * self.masks[i].double()
         return made

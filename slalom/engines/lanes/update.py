@@ -17,13 +17,17 @@ from torch import Tensor, nn
 from slalom.core.errors import StoreError
 from slalom.core.rule import Settings
 from slalom.engines.kernels import Kernel, NoCompilerError, ReferenceKernel, compile_programs, reference_programs
+from slalom.engines.kernels.cuda.driver import DriverError
+from slalom.engines.kernels.cuda.lane_kernel import LaneKernel, lane_kernels
+from slalom.engines.lanes.cuda.stage import Stage
 from slalom.engines.lanes.factors import Factors, Floats, Swing
 from slalom.engines.lanes.lane import Lane, TorchOptimizer
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.printers.proximal import proximal
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
-Kernels = dict[tuple[Any, ...], Kernel | ReferenceKernel]  # by program
+AnyKernel = Kernel | ReferenceKernel | LaneKernel
+Kernels = dict[tuple[Any, ...], AnyKernel]  # by program
 
 
 class Update(Protocol):
@@ -54,7 +58,7 @@ class RuleUpdate:
     """
 
     def __init__(
-        self, lanes: Sequence[Lane], params: Tensor, kernel: Kernel | ReferenceKernel, settings: Sequence[Settings] | None = None
+        self, lanes: Sequence[Lane], params: Tensor, kernel: AnyKernel, settings: Sequence[Settings] | None = None
     ) -> None:
         settings = own_settings(lanes) if settings is None else settings
         self.lanes = lanes
@@ -127,11 +131,11 @@ class RuleUpdate:
         return stepped, np.sqrt(report.grad_sq)
 
     def state_dict(self) -> dict[str, Any]:
-        return {**self.states, **{k: torch.from_numpy(v) for k, v in self.scalars.items()}}
+        return {**{k: v.cpu() for k, v in self.states.items()}, **{k: torch.from_numpy(v) for k, v in self.scalars.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.states = {k: state[k].clone() for k in self.states}
-        self.scalars = {k: state[k].numpy().copy() for k in self.scalars}
+        self.states = {k: state[k].clone().to(v.device) for k, v in self.states.items()}
+        self.scalars = {k: state[k].cpu().numpy().copy() for k in self.scalars}
 
     def take(self, row: int, other: RuleUpdate, place: int) -> None:
         for k, v in self.states.items():
@@ -172,15 +176,23 @@ def stepped_by(lanes: Sequence[Lane]) -> list[Settings]:
     return made
 
 
-def kernels_for(lanes: Sequence[Lane], dtype: torch.dtype) -> tuple[Kernels, str]:
-    """A kernel for each program among the lanes, compiled where that is possible; and a sentence where it is not."""
+def kernels_for(lanes: Sequence[Lane], dtype: torch.dtype, stage: Stage | None = None) -> tuple[Kernels, str]:
+    """A kernel for each program among the lanes, compiled where that is possible; and a sentence where it is not.
+
+    `stage`: the GPU that the lanes are on; None: they are the processor's.
+    """
     distinct = {s.program: s for s in stepped_by(lanes)}
     plain = {p: s for p, s in distinct.items() if not any(state.window for state in s.states.values())}
     made: Kernels = {}
     note = ""
     try:
-        made.update(zip(plain, compile_programs(list(plain.values()), dtype), strict=True))
-    except (NoCompilerError, StoreError) as error:
+        compiled: Sequence[AnyKernel]
+        if stage is None:
+            compiled = compile_programs(list(plain.values()), dtype)
+        else:
+            compiled = lane_kernels(list(plain.values()), dtype, stage.gpu) if plain else []
+        made.update(zip(plain, compiled, strict=True))
+    except (NoCompilerError, StoreError, DriverError) as error:
         note = f"rules run by torch, several times slower than compiled: {error}"
         distinct = {s.program: s for s in own_settings(lanes)}
     rest = [s for p, s in distinct.items() if p not in made]
@@ -209,7 +221,7 @@ class TorchUpdate:
         self.base: list[list[Any]] = [[group.get("lr") for group in o.param_groups] for o in self.optimizers]
 
     def step(self, params: Tensor, grads: Tensor, losses: Tensor, t: int, live: Mask, clip: Floats | None) -> tuple[Mask, Floats]:
-        norms: Floats = torch.linalg.vector_norm(grads, dim=1, dtype=torch.float64).numpy()
+        norms: Floats = torch.linalg.vector_norm(grads, dim=1, dtype=torch.float64).cpu().numpy()
         finite = live & np.isfinite(norms)
         swing = {i: float(v[0]) for i, v in self.swing.at([t]).items()}
         for i, (optimizer, factor) in enumerate(zip(self.optimizers, self.factors.at([t])[0], strict=True)):

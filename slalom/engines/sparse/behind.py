@@ -85,7 +85,7 @@ class Behind:
 
     def step(self, p: torch.Tensor, cell: State, gradient: RowGradient, settings: Settings, factor: float) -> None:
         """Steps the touched rows, caught up first, in place along `factor` times the gradient; the others will follow."""
-        rows, g, _ = gradient
+        rows = gradient.rows
         self.follow(settings, p, cell)
         self.catch_up(p, cell, rows)
         taken, scalars = steps_taken(cell), scalars_of(settings, cell)
@@ -95,14 +95,14 @@ class Behind:
         if kernel is not None and at is not None:
             told = {name: np.array([value]) for name, value in scalars.items()}
             coefficients, after = kernel.coefficients(settings.values, np.array([taken + 1.0]), told)
-            if g.numel():
-                kernel.step(at, rows, apart(g, p), None, coefficients, factor)
+            if gradient.entries.numel():
+                kernel.step(at, gradient, apart(gradient.entries, p), None, coefficients, factor)
                 changed(p)
             new: dict[str, Any] = {name: x[0] for name, x in zip(kernel.scalars, after, strict=True)}
         else:
             matrices = eager.Matrices(settings, p, cell, self.lead)
             now = {name: torch.tensor(x, dtype=torch.float64, device=p.device) for name, x in scalars.items()}
-            new = eager.step(settings, settings.values, matrices, rows, g * factor, taken + 1, now)
+            new = eager.step(settings, settings.values, matrices, rows, gradient.values * factor, taken + 1, now)
         self.seen[rows] = self.journal.end
         advance(settings, cell, new)
 

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from math import prod
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 from slalom.core.errors import BadValueError
+from slalom.engines.sparse.groups import Groups, groupable, grouped, sums
+from slalom.engines.sparse.params import width_of
 
 
-class RowGradient(NamedTuple):
-    """`rows` (int64 [n], rising) of a parameter seen as `[count, width]` real numbers, and their gradient `[n, width]`.
+@dataclass(frozen=True)
+class RowGradient:
+    """`rows` (int64 [n], rising) of a parameter seen as `[count, width]` real numbers, and the entries of their gradient.
 
-    `lead`: the axes that indices run over, all of them counted as one; complex numbers are two real ones.
+    `lead`: the axes that indices run over, all of them counted as one. `entries [m, width]`, packed: complex numbers are two
+    real ones. `groups`: which entries sum to the gradient of which row; None where entry j is row j's.
     """
 
     rows: torch.Tensor
-    values: torch.Tensor
+    entries: torch.Tensor
     lead: tuple[int, ...]
+    groups: Groups | None = None
+
+    @cached_property
+    def values(self) -> torch.Tensor:
+        """The gradient by row, `[n, width]`."""
+        return self.entries if self.groups is None else sums(self.groups, self.entries)
 
 
 def read(g: torch.Tensor, p: torch.Tensor, who: str) -> RowGradient:
-    """The gradient by row; BadValueError for one that is not COO, or has another shape, dtype or device than `p`."""
+    """The gradient by row; BadValueError where it is not COO, not of the shape, dtype and device of `p`, or an index is wrong."""
     what = f"{who}: the gradient of a parameter of shape {tuple(p.shape)}"
     if g.layout != torch.sparse_coo:
         raise BadValueError(
@@ -37,15 +47,21 @@ def read(g: torch.Tensor, p: torch.Tensor, who: str) -> RowGradient:
     if g.sparse_dim() == 0:
         raise BadValueError(f"{what} is sparse without an axis that indices run over; p.grad = p.grad.to_dense() before the step")
     lead = tuple(p.shape[: g.sparse_dim()])
-    g = g.detach()
-    merged = g if g.is_coalesced() else g.coalesce()
-    rows = flat(merged._indices(), lead)
-    if not rising(rows, merged._indices(), lead):  # marked as coalesced, which it is not; indices are checked here
-        merged = torch.sparse_coo_tensor(g._indices(), g._values(), g.shape, check_invariants=True).coalesce()
-        rows = flat(merged._indices(), lead)
-    values = torch.view_as_real(merged._values().resolve_conj()) if p.is_complex() else merged._values().resolve_neg()
-    width = prod(p.shape[len(lead) :]) * (2 if p.is_complex() else 1)
-    return RowGradient(rows, values.reshape(len(rows), width), lead)
+    indices, groups = g._indices(), None
+    if groupable(indices, p.dtype.to_real()):
+        found = grouped(indices, lead)
+        if found is None:
+            raise _outside(indices, lead, what)
+        rows, groups = found
+    else:
+        if not bool(((indices >= 0) & (indices < _ends(indices, lead))).all()):
+            raise _outside(indices, lead, what)
+        rows, g = flat(indices, lead), g.detach()
+        if not (g.is_coalesced() and bool((rows[1:] > rows[:-1]).all())):  # marked as coalesced, it need not be
+            g = g._coalesced_(False).coalesce()
+            rows = flat(g._indices(), lead)
+    values = torch.view_as_real(g._values().detach().resolve_conj()) if p.is_complex() else g._values().detach().resolve_neg()
+    return RowGradient(rows, values.reshape(len(values), width_of(p, lead)).contiguous(), lead, groups)
 
 
 def flat(indices: torch.Tensor, lead: tuple[int, ...]) -> torch.Tensor:
@@ -56,15 +72,16 @@ def flat(indices: torch.Tensor, lead: tuple[int, ...]) -> torch.Tensor:
     return rows.contiguous()
 
 
-def rising(rows: torch.Tensor, indices: torch.Tensor, lead: tuple[int, ...]) -> bool:
-    """Whether the rows rise, none twice, all within the parameter."""
-    if len(rows) == 0:
-        return True
-    inside = int(rows[0]) >= 0 and int(rows[-1]) < prod(lead)
-    if len(lead) > 1:  # an index beyond its axis may still give a row that exists
-        ends = torch.tensor(lead, device=indices.device).unsqueeze(1)
-        inside = inside and bool(((indices >= 0) & (indices < ends)).all())
-    return inside and bool((rows[1:] > rows[:-1]).all())
+def _ends(indices: torch.Tensor, lead: tuple[int, ...]) -> torch.Tensor:
+    return torch.tensor(lead, device=indices.device).unsqueeze(1)
+
+
+def _outside(indices: torch.Tensor, lead: tuple[int, ...], what: str) -> BadValueError:
+    axis, entry = ((indices < 0) | (indices >= _ends(indices, lead))).nonzero()[0].tolist()
+    return BadValueError(
+        f"{what} has the index {int(indices[axis, entry])} on axis {axis}, which must be in [0, {lead[axis]}); the layer "
+        "that made it has another table, or torch.sparse_coo_tensor(...) was not told the size"
+    )
 
 
 def axes(rows: torch.Tensor, lead: tuple[int, ...]) -> tuple[torch.Tensor, ...]:

@@ -22,6 +22,7 @@ from slalom.engines.printers.c import c_body
 from slalom.engines.printers.host import HostTape
 from slalom.engines.printers.nodes import Step
 from slalom.engines.printers.tree import LanguageError, Program, program, reads
+from slalom.engines.sparse.gradient import RowGradient
 from slalom.engines.sparse.zero import without_gradient
 
 DTYPES = (torch.float32, torch.float64)
@@ -31,28 +32,44 @@ K = TypeVar("K")
 _STEP = r"""
 #define MATRICES @MATRICES@
 #define AHEAD 6
+#define PIECE 512 /* elements of a row that are summed at a time, where it has several entries */
 
-/* Steps n rows of width D in place: row k of G belongs to row at[k] of the matrices in `table` (p, then the states). `row`
-   tells each its row of coefficients; all take the first where it is null. */
-void slalom_rows(int64_t n, const int64_t *at, int64_t D, T *const *table, const T *G, const int64_t *row, const double *coef,
-                 double sign, int threads) {
+/* Steps n rows of width D in place: row at[k] of the matrices in `table` (p, then the states) along the sum of the entries
+   order[first[k]..first[k + 1]) of G, entry k alone where `first` is null. `row` tells each its row of coefficients; all take
+   the first where it is null. */
+void slalom_rows(int64_t n, const int64_t *at, const int64_t *first, const int64_t *order, int64_t D, T *const *table, const T *G,
+                 const int64_t *row, const double *coef, double sign, int threads) {
     const T factor = (T)sign;
     T *log = 0;
     (void)threads; (void)coef;
-    #pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    #pragma omp parallel for num_threads(threads) if (threads > 1) schedule(dynamic, 64)
     for (int64_t k = 0; k < n; k++) {
-        const int64_t begin = at[k] * D;
-        for (int m = 0; m < MATRICES && k + AHEAD < n; m++) { /* rows lie far apart: fetched while those before are worked on */
-            const char *next = (const char *)(table[m] + at[k + AHEAD] * D);
-            for (int64_t b = 0; b < D * (int64_t)sizeof(T) && b < 1024; b += 64) __builtin_prefetch(next + b, 1);
+        const int64_t from = first ? first[k] : k, entries = first ? first[k + 1] - from : 1, whole = entries == 1 ? D : PIECE;
+        if (k + AHEAD < n) { /* rows lie far apart: fetched while those before are worked on */
+            const int64_t soon = at[k + AHEAD] * D, entry = first ? order[first[k + AHEAD]] : k + AHEAD;
+            for (int64_t b = 0; b < D * (int64_t)sizeof(T) && b < 1024; b += 64) {
+                for (int m = 0; m < MATRICES; m++) __builtin_prefetch((const char *)(table[m] + soon) + b, 1);
+                __builtin_prefetch((const char *)(G + entry * D) + b);
+            }
         }
-        T *p = table[0] + begin;
-        const T *g = G + k * D;
-@POINTERS@
         const double *c = coef + (row ? row[k] : 0) * NCOEF;
         const int which = which_loop(c);
         (void)which;
-        RUN(plain, D);
+        for (int64_t done = 0; done < D; done += whole) {
+            const int64_t begin = at[k] * D + done, size = D - done < whole ? D - done : whole;
+            const T *g = G + (first ? order[from] : k) * D + done;
+            T sum[PIECE], *p = table[0] + begin;
+            if (entries > 1) {
+                memcpy(sum, g, (size_t)size * sizeof(T));
+                for (int64_t e = from + 1; e < from + entries; e++) {
+                    const T *x = G + order[e] * D + done;
+                    for (int64_t i = 0; i < size; i++) sum[i] += x[i];
+                }
+                g = sum;
+            }
+@POINTERS@
+            RUN(plain, size);
+        }
     }
 }
 """
@@ -157,24 +174,27 @@ class StepKernel(_Compiled):
         title = f"{settings.rule.name} on rows: {settings.program!r}"
         super().__init__(program(settings), dtype, _STEP, "slalom_rows", title)
         number, pointer = ctypes.c_int64, ctypes.c_void_p
-        self._call.argtypes = [number, pointer, number, pointer, pointer, pointer, pointer, ctypes.c_double, ctypes.c_int]
+        self._call.argtypes = [number, *[pointer] * 3, number, *[pointer] * 4, ctypes.c_double, ctypes.c_int]
         self._call.restype = None
 
     def step(
         self,
         table: NDArray[np.int64],
-        rows: torch.Tensor,
-        g: torch.Tensor,
+        gradient: RowGradient,
+        entries: torch.Tensor,
         which: NDArray[np.int64] | None,
         coefficients: Floats,
         sign: float,
     ) -> None:
-        """Steps `rows` (within the matrices, none twice) of the matrices at `table` along `sign * g`."""
-        threads = torch.get_num_threads() if g.numel() >= PARALLEL_FROM else 1
+        """Steps the gradient's rows of the matrices at `table` along `sign` times its `entries`, or a copy of them."""
+        rows, groups = gradient.rows, gradient.groups
+        threads = torch.get_num_threads() if entries.numel() >= PARALLEL_FROM else 1
+        first, order = (None, None) if groups is None else (groups.first.data_ptr(), groups.order.data_ptr())
         row = None if which is None else which.ctypes.data
         self._call(
-            len(rows), rows.data_ptr(), g.shape[1], table.ctypes.data, g.data_ptr(), row, coefficients.ctypes.data, sign, threads
-        )
+            len(rows), rows.data_ptr(), first, order, entries.shape[1], table.ctypes.data, entries.data_ptr(), row,
+            coefficients.ctypes.data, sign, threads,
+        )  # fmt: skip
 
 
 class ReplayKernel(_Compiled):

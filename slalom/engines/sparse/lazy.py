@@ -45,8 +45,7 @@ def count_rows(settings: Settings, p: torch.Tensor, cell: State, lead: tuple[int
 
 def step(settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient, factor: float) -> None:
     """Steps the rows in place along `factor` times the gradient, and counts one step of the parameter as a whole."""
-    rows, g, _ = gradient
-    own = counted(cell)
+    rows, own = gradient.rows, counted(cell)
     whole, scalars = steps_taken(cell), scalars_of(settings, cell)
     mine = {name: cell[row_key(settings, name)].view(-1)[rows] for name in scalars} if own else {}
     taken = cell[COUNT].view(-1)[rows] if own else torch.empty(0, dtype=torch.int32)
@@ -58,8 +57,8 @@ def step(settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient
             taken, whole, [(mine[k], scalars[k]) for k in kernel.scalars] if own else [], kernel.scalars, scalars
         )
         coefficients, after = kernel.coefficients(settings.values, told[0] + 1, dict(zip(kernel.scalars, told[1:], strict=True)))
-        if g.numel():
-            kernel.step(at, rows, apart(g, p), which[:-1] if own else None, coefficients, factor)
+        if gradient.entries.numel():
+            kernel.step(at, gradient, apart(gradient.entries, p), which[:-1] if own else None, coefficients, factor)
             changed(p)
         new = {name: torch.from_numpy(x[which[:-1]]) for name, x in zip(kernel.scalars, after, strict=True)} if own else {}
         new_whole = {name: float(x[which[-1]]) for name, x in zip(kernel.scalars, after, strict=True)}
@@ -99,7 +98,7 @@ def _distinct(
 def _eager(
     settings: Settings, p: torch.Tensor, cell: State, gradient: RowGradient, taken: Any, mine: Any, whole: int, factor: float
 ) -> dict[str, torch.Tensor]:
-    rows, g, lead = gradient
+    rows = gradient.rows
     if not len(rows):
         return {}
     counts_now: Any = taken.to(torch.float64) + 1 if counted(cell) else whole + 1
@@ -108,8 +107,8 @@ def _eager(
     alike = all(bool((x == x[0]).all()) for x in columns)
     if alike and columns:  # as in the dense step
         counts_now, scalars = int(counts_now[0]), {name: x[0] for name, x in scalars.items()}
-    matrices = eager.Matrices(settings, p, cell, lead)
-    new = eager.step(settings, settings.values, matrices, rows, g * factor, counts_now, scalars)
+    matrices = eager.Matrices(settings, p, cell, gradient.lead)
+    new = eager.step(settings, settings.values, matrices, rows, gradient.values * factor, counts_now, scalars)
     return {name: torch.as_tensor(x, dtype=torch.float64).expand(len(rows)) for name, x in new.items()}
 
 
@@ -119,7 +118,6 @@ def _whole(settings: Settings, scalars: Mapping[str, float]) -> Any:
 
 
 def apart(g: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
-    """The gradient, packed, copied where it lies in the parameter's own memory."""
-    g = g.contiguous()
+    """A packed gradient, copied where it lies in the parameter's own memory."""
     begin, end = p.data_ptr(), p.data_ptr() + p.numel() * p.element_size()
     return g.clone() if begin < g.data_ptr() + g.numel() * g.element_size() and g.data_ptr() < end else g

@@ -24,9 +24,9 @@ Group = dict[str, Any]
 
 
 class Work(NamedTuple):
-    """A parameter's rows ready to be stepped: the gradient's numbers, and `run(factor)`, which multiplies them by `factor`."""
+    """A parameter's rows ready to be stepped: their gradient, and `run(factor)`, which steps them along `factor` times it."""
 
-    values: torch.Tensor
+    gradient: RowGradient
     run: Callable[[float], None]
 
 
@@ -151,7 +151,7 @@ class SparseSteps(torch.optim.Optimizer):
                 self._settle(p)
             lazy.count_rows(settings, p, cell, gradient.lead, who)
             self._by_rows = True
-            return Work(gradient.values, lambda factor: lazy.step(settings, p, cell, gradient, sign * factor))
+            return Work(gradient, lambda factor: lazy.step(settings, p, cell, gradient, sign * factor))
         if lazy.counted(cell):
             raise BadValueError(
                 f"{who}: the rows of a parameter of shape {tuple(p.shape)} have counts of their own, from sparse={LAZY!r}; "
@@ -169,7 +169,7 @@ class SparseSteps(torch.optim.Optimizer):
         if behind is None:
             behind = self._behind[p] = Behind(settings, p, cell, gradient.lead)
         chosen = behind
-        return Work(gradient.values, lambda factor: chosen.step(p, cell, gradient, settings, sign * factor))
+        return Work(gradient, lambda factor: chosen.step(p, cell, gradient, settings, sign * factor))
 
     def _all_rows(self, group: Group, settings: Settings, p: torch.Tensor, g: torch.Tensor) -> Work:
         # A dense gradient where rows have counts of their own: every row is touched.
@@ -179,9 +179,9 @@ class SparseSteps(torch.optim.Optimizer):
             raise BadValueError(f"{type(self).__name__}: differentiable=True cannot step rows that have counts of their own")
         real = torch.view_as_real(g.detach().resolve_conj()) if g.is_complex() else g.detach().resolve_neg()
         rows = torch.arange(cell[lazy.COUNT].numel(), device=p.device)
-        gradient = RowGradient(rows, real.reshape(len(rows), width_of(p, lead)), lead)
+        gradient = RowGradient(rows, real.reshape(len(rows), width_of(p, lead)).contiguous(), lead)
         sign = -1.0 if group["maximize"] else 1.0
-        return Work(gradient.values, lambda factor: lazy.step(settings, p, cell, gradient, sign * factor))
+        return Work(gradient, lambda factor: lazy.step(settings, p, cell, gradient, sign * factor))
 
     def _settle(self, p: torch.Tensor) -> None:
         """Catches up all rows of a parameter, which is stepped in another way from now on."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadValueError, MissingExtraError, StoreError
+from slalom.core.files import whole_path
 from slalom.figures.pictures.landscape import frames_of
 from slalom.figures.pictures.style import Theme
 
@@ -29,8 +29,8 @@ def check(path: Path, frames: int | None, fps: int) -> str:
     if ending not in STILL + MOVING:
         raise BadValueError(f"cannot write {path.name!r}: the ending must be one of {', '.join(STILL + MOVING)}")
     for name, value, most in (("frames", frames, 2000), ("fps", fps, 60)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most):
-            raise BadValueError(f"{name} must be a whole number in 1..{most}, got {value!r}")
+        if value is not None:
+            whole(value, name, 1, most)
     if ending == ".mp4" and shutil.which("ffmpeg") is None:
         raise MissingExtraError("writing .mp4 needs the program ffmpeg, which is not found; install it, or write .webp or .gif")
     if not path.parent.is_dir():
@@ -41,19 +41,11 @@ def check(path: Path, frames: int | None, fps: int) -> str:
 @contextlib.contextmanager
 def _whole(path: Path) -> Iterator[Path]:
     """A file beside the wanted one, put in its place when all went well."""
-    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".slalom-", dir=path.parent)
-    os.close(handle)
-    made = Path(name)
     try:
-        yield made
-        mask = os.umask(0)
-        os.umask(mask)
-        made.chmod(0o666 & ~mask)
-        made.replace(path)
+        with whole_path(path, ending=path.suffix) as made:
+            yield made
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        made.unlink(missing_ok=True)
 
 
 def write_still(scene: Any, path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadDataError, BadValueError
 from slalom.data import Data, load
 from slalom.engines.lanes.choose import choose
@@ -114,8 +115,7 @@ def ground_of(
         held = getattr(found, part)
         x, y, name, wanted = held.x, held.y, f"{found.name}, {part}", loss_for(loss, found)
     if rows is not None:
-        if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= len(x):
-            raise BadValueError(f"rows must be a whole number in 1..{len(x)}, got {rows!r}")
+        whole(rows, "rows", 1, len(x))
         chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:rows]
         x, y = x[chosen], y[chosen]
     return Ground(model, x, y, wanted, dtype=dtype), f"{name}, {len(x)} samples"

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadValueError
 from slalom.landscape.networks.ground import ground_of
-from slalom.landscape.networks.slices import _whole
 
 Product = Callable[[Tensor], Tensor]
 TOGETHER = 8  # probes whose products are taken at once
@@ -77,12 +77,12 @@ def sharpness(
     >>> round(made.top, 6), round(made.trace, 6)
     (9.0, 10.0)
     """
-    _whole("samples", samples, 2, 100_000)
-    _whole("iterations", iterations, 1, 1_000_000)
-    _whole("seed", seed, 0, 2**31)
+    whole(samples, "samples", 2, 100_000)
+    whole(iterations, "iterations", 1, 1_000_000)
+    whole(seed, "seed", 0, 2**31)
     ground, about = ground_of(model, data, part=part, rows=rows, loss=loss, seed=seed, dtype=torch.float64)
     count = len(ground.row)
-    _whole("eigenvalues", eigenvalues, 0, max(count - 2, 0))
+    whole(eigenvalues, "eigenvalues", 0, max(count - 2, 0))
     if not tolerance > 0:
         raise BadValueError(f"tolerance must be > 0, got {tolerance!r}")
     product, together = products(ground.function(), ground.row)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadValueError
 from slalom.data import Data, load
 from slalom.landscape.networks.directions import filter_normalised
@@ -33,9 +34,9 @@ def loss_slice(
     >>> made.planes[0].losses.shape, bool(abs(made.planes[0].losses[2, 2] - made.centre) < 1e-5)
     ((5, 5), True)
     """
-    _whole("points", points, 3, 401)
-    _whole("planes", planes, 1, 8)
-    _whole("seed", seed, 0, 2**31)
+    whole(points, "points", 3, 401)
+    whole(planes, "planes", 1, 8)
+    whole(seed, "seed", 0, 2**31)
     if not (isinstance(span, int | float) and math.isfinite(span) and span > 0):
         raise BadValueError(f"span must be a number > 0, got {span!r}")
     ground, about = ground_of(model, data, part=part, rows=rows, loss=loss, seed=seed)
@@ -72,7 +73,7 @@ def interpolation(
     >>> made.barrier  # the loss of a linear model is convex
     0.0
     """
-    _whole("points", points, 3, 10_001)
+    whole(points, "points", 3, 10_001)
     if not (isinstance(beyond, int | float) and math.isfinite(beyond) and beyond >= 0):
         raise BadValueError(f"beyond must be a number >= 0, got {beyond!r}")
     pair = isinstance(data, tuple)
@@ -89,8 +90,3 @@ def interpolation(
     barrier = max(0.0, float((train - line)[between].max()))
     barrier = barrier if barrier > 1e-6 * abs(float(train[between].max())) else 0.0  # rounding of float32 is no barrier
     return Interpolation("Between two networks", about, at, train, val, barrier, names)
-
-
-def _whole(name: str, value: Any, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise BadValueError(f"{name} must be a whole number in {least}..{most}, got {value!r}")

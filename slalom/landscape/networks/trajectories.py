@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadDataError, BadValueError
 from slalom.data import Data, load
 from slalom.engines.lanes import Lane, Lanes
 from slalom.landscape.networks.directions import principal_plane
 from slalom.landscape.networks.ground import Floats, Ground, ground_of, row_of
 from slalom.landscape.networks.record import NetworkLandscape, Plane, Trace
-from slalom.landscape.networks.slices import _whole, plane_losses
+from slalom.landscape.networks.slices import plane_losses
 from slalom.nets import build
 from slalom.race.entrants import RuleLike, entrants
 from slalom.race.order import batches
@@ -41,8 +42,8 @@ def trajectory_plane(
     (2, True)
     """
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("keep", keep, 2)):
-        _whole(name, value, least, 100_000)
-    _whole("points", points, 3, 401)
+        whole(value, name, least, 100_000)
+    whole(points, "points", 3, 401)
     found = data if isinstance(data, Data) else load(data)
     who = entrants(("sgd", "momentum", "rmsprop", "adam") if rules is None else rules)
     rates = [_rate(e.label, lr) for e in who]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from slalom.core.checks import number
 from slalom.core.errors import BadValueError, unknown_name
 from slalom.race.entrants import Entrant
 
@@ -83,6 +83,4 @@ def _given(lr: Mapping[Any, Any], entrants: Sequence[Entrant]) -> Wanted:
 
 
 def _rate(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise BadValueError(f"lr must be a finite number >= 0, got {value!r}")
-    return float(value)
+    return number(value, "lr", "[0, inf)")

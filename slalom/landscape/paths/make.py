@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadValueError
 from slalom.engines.lanes import Lane
 from slalom.landscape.paths.learning_rates import GRID, Wanted, wanted
@@ -47,15 +48,16 @@ def landscape(
     """
     ground = surface(on, rotate)
     steps = ground.steps if steps is None else steps
-    if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
-        raise BadValueError(f"steps must be a whole number in 1..{MOST_STEPS}, got {steps!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise BadValueError(f"seed must be a whole number >= 0, got {seed!r}")
+    whole(steps, "steps", 1, MOST_STEPS)
+    if whole(seed, "seed", 0) and ground.batch is None:
+        raise BadValueError(f"seed draws the batches of a noisy surface, and {ground.name} has none; leave it out, got {seed}")
     if start is not None:
         if len(start) != 2 or not all(isinstance(v, int | float) and math.isfinite(v) for v in start):
             raise BadValueError(f"start must be two finite numbers (x, y), got {start!r}")
         ground = replace(ground, start=(float(start[0]), float(start[1])))
     who = entrants(RULES if rules is None else rules)
+    if grid is not None and lr not in (None, "tuned"):
+        raise BadValueError(f"grid is what lr='tuned' searches; leave it out with lr={lr!r}")
     plan = wanted(lr, who, ground.lrs, ground.goal.words, steps, _grid(grid))
     lanes = [Lane(e.optimizer(rate), seed) for e, rates in zip(who, plan.rates, strict=True) for rate in rates]
     done = walk(ground, lanes, steps, seed=seed)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slalom.core.errors import BadValueError
+from slalom.core.checks import number
 from slalom.engines.formula import Tape, derivative, text, traced
 from slalom.engines.printers.nodes import Expr
 
@@ -80,8 +80,7 @@ class Surface:
         >>> round(float(turned(*turned.minima[0])), 12)
         0.0
         """
-        if isinstance(degrees, bool) or not isinstance(degrees, int | float) or not math.isfinite(degrees):
-            raise BadValueError(f"{self.name}: rotation must be a finite number of degrees, got {degrees!r}")
+        number(degrees, f"{self.name}: rotation", "(-inf, inf)", kind="a number of degrees")
         turn = [self._turn(p, degrees) for p in (self.start, *self.minima, *self.saddles)]
         n = 1 + len(self.minima)
         angle = (self.angle + degrees) % 360

@@ -63,7 +63,7 @@ def batch_size() -> Panels:
     panels = []
     for batch, caption in ((1, "batch 1: every sample pulls its own way"), (32, "batch 32: a sixth of the noise"),
                            (None, f"all {ROWS}: the gradient itself")):  # fmt: skip
-        panels.append((caption, landscape(replace(ground, batch=batch), ["sgd"], lr=0.08, seed=1)))
+        panels.append((caption, landscape(replace(ground, batch=batch), ["sgd"], lr=0.08, seed=1 if batch else 0)))
     words = f"Least squares, {ROWS} samples, 120 steps of lr 0.08. The noise of a step falls as one over the root of the batch."
     return Panels("One valley, three batch sizes", words, tuple(panels))
 

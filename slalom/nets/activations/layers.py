@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import nn
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadValueError
 
 
@@ -47,8 +48,7 @@ class Maxout(nn.Module):
     def __init__(self, in_features: int, out_features: int, pieces: int = 2) -> None:
         super().__init__()
         for name, value in (("in_features", in_features), ("out_features", out_features), ("pieces", pieces)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise BadValueError(f"Maxout: {name} must be a whole number >= 1, got {value!r}")
+            whole(value, f"Maxout: {name}", 1)
         self.out_features, self.pieces = out_features, pieces
         self.linear = nn.Linear(in_features, out_features * pieces)
 

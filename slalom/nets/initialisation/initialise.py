@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from slalom.core.checks import nn_module
 from slalom.core.errors import BadValueError, unknown_name
 from slalom.nets.activations import Maxout
 from slalom.nets.initialisation.calibrate import calibrate
@@ -94,7 +95,7 @@ def initialise(
     """
     if method not in METHODS:
         raise unknown_name("method of initialise", method, METHODS)
-    chosen = layers(model)
+    chosen = layers(nn_module(model, "initialise: model"))
     if not chosen:
         raise BadValueError(f"initialise: {type(model).__name__} has no linear, convolution or Maxout layer")
     fed = feeds(model, None if isinstance(activation, str) and activation == "auto" else activation)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune as _prune
 
+from slalom.core.checks import nn_module, number, whole
 from slalom.core.errors import BadValueError
 from slalom.nets.kinds import CONVOLUTIONS
 from slalom.nets.pruning.schedule import CubicSparsity
@@ -68,8 +69,8 @@ def prune(model: nn.Module, share: float, what: Kind = "weights", scope: Scope =
     >>> round(prune(net, 0.5).share, 2)
     0.5
     """
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
-        raise BadValueError(f"prune: share must be in [0, 1), got {share!r}")
+    nn_module(model, "prune: model")
+    number(share, "prune: share", "[0, 1)")
     for name, value, allowed in (("what", what, ("weights", "units")), ("scope", scope, ("global", "layer"))):
         if value not in allowed:
             raise BadValueError(f"prune: {name} must be {' or '.join(allowed)}, got {value!r}")
@@ -111,8 +112,10 @@ class Pruner:
     def __init__(
         self, model: nn.Module, schedule: CubicSparsity, *, every: int = 1, what: Kind = "weights", scope: Scope = "global"
     ) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise BadValueError(f"Pruner: every must be a whole number >= 1, got {every!r}")
+        nn_module(model, "Pruner: model")
+        if not callable(schedule) or not hasattr(schedule, "end"):
+            raise BadValueError(f"Pruner: schedule must be one such as CubicSparsity(0.9, end=1000), got {schedule!r}")
+        whole(every, "Pruner: every", 1)
         self.model, self.schedule, self.every, self.what, self.scope = model, schedule, every, what, scope
         self.steps = 0
 

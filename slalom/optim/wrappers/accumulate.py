@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from slalom.core.checks import whole, yes_or_no
 from slalom.core.errors import BadValueError
 from slalom.optim.wrappers.base import WIDER, Wrapper, loaded_tensors
 
@@ -48,10 +49,8 @@ class Accumulate(Wrapper):
     key = "accumulate"
 
     def __init__(self, optimizer: torch.optim.Optimizer, every: int = 4, *, mean: bool = True) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise BadValueError(f"Accumulate: every must be a whole number >= 1, got {every!r}")
-        if not isinstance(mean, bool):
-            raise BadValueError(f"Accumulate: mean must be True or False, got {mean!r}")
+        whole(every, "Accumulate: every", 1)
+        yes_or_no(mean, "Accumulate: mean")
         super().__init__(optimizer)
         self.every, self.mean = every, mean
         self._count = 0  # micro-batches since the last step

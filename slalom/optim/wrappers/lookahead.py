@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 
+from slalom.core.checks import number, whole
 from slalom.core.errors import BadValueError
 from slalom.optim.swap import swapped
 from slalom.optim.wrappers.accumulate import Accumulate
@@ -55,10 +56,8 @@ class Lookahead(Wrapper):
         *,
         momentum: Literal["keep", "reset", "pullback"] = "keep",
     ) -> None:
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise BadValueError(f"Lookahead: k must be a whole number >= 1, got {k!r}")
-        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha <= 1:
-            raise BadValueError(f"Lookahead: alpha must be a number in (0, 1], got {alpha!r}")
+        whole(k, "Lookahead: k", 1)
+        number(alpha, "Lookahead: alpha", "(0, 1]")
         if momentum not in MOMENTUM:
             raise BadValueError(f"Lookahead: momentum must be one of {', '.join(map(repr, MOMENTUM))}, got {momentum!r}")
         if isinstance(optimizer, Accumulate):

@@ -2,19 +2,22 @@
 
 Rates stand on rungs half a decade apart. A rate that goes on keeps what it has learnt, so it is paid for once.
 
-Short looks flatter high rates: noise and late blow-ups are not seen yet, and a network that starts on a plateau has not moved.
-So where the first look hardly lowers the loss (a plateau, a trained model) the second goes to the rates below the cliff, the
-highest rate that does no harm; rates that have raised the loss by then wait; and most steps are kept for three rates alone.
+Short looks flatter high rates: noise and late blow-ups are not seen yet, and a network that starts on a plateau has not moved;
+and a rate far too high can leap away and back, and then stand still (an adaptive rule divides by what it saw on the way). So the
+first look's pick passes over rates that leapt, and is the lowest of those that did about as well. Where the first look hardly
+lowers the loss (a plateau, a trained model) the second goes to the rates below the cliff, the highest rate that does no harm;
+rates that have raised the loss by then wait; and most steps are kept for three rates alone.
 
-All constants were found on the design problems of `benchmarks/range` (`design_problems.py`, `design_images.py`), with other seeds
-than their truth's, never on the study that judges them.
+All constants were found on the design problems of `benchmarks/range` (`record.py` names them), with other seeds than their
+truth's, never on the study that judges them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +30,15 @@ LOW, HIGH = 1e-5, 1e2
 BUDGET = 800  # steps of each seed, over all its rates
 FIRST, SHORT, SECOND = 6, 30, 70  # steps after the first look, after the second's check for raised losses, after the second
 DOWN, UP = 1, 1  # rungs around the first look's pick that the second goes on with
+ALIKE = 0.1  # of the drop: the first look's pick is the lowest rate that does no worse than the best by more
+LEAP = 1.0  # of the loss: a rate that was above the least rate's loss by more at any step of the first look has leapt
 FLAT = 0.1  # of the loss: where the first look lowers it by less, its least loss says nothing, and the second goes by the cliff
 DAMAGE = 0.5  # of the loss: the cliff is the highest rung up to which no rate raises it by more in the first look
 CLIFF_DOWN, CLIFF_UP = 3, 1  # rungs around the cliff
 RAISED = 0.5  # of the loss: a rate that is still above the start by more after SHORT steps waits
 UPWARD = 0.15  # decades by which the second look's pick is moved: a rate that did damage at first is still catching up then
 LAST_DOWN, LAST_UP = 1, 1  # rungs around the second look's pick that get the rest
+NOISES = 2.0  # standard errors of the loss before training that a later loss must be above it to have gone wrong
 TAILS = (0.5, 0.3, 0.2)  # of each look's steps, over which its losses are averaged
 MAX_WIDENINGS = 3
 WIDEN_BY = 4  # rungs: two decades
@@ -107,16 +113,30 @@ class Board:
         least = self.looks[min(self.looks)]
         return float(np.median(least.losses[:FIRST].mean(0)))
 
+    def noise(self) -> float:
+        """The standard error of that loss, from batch to batch."""
+        first = self.looks[min(self.looks)].losses[:FIRST]
+        return float(np.median(first.std(0, ddof=1)) / math.sqrt(len(first)))
+
+    def leapt(self, rungs: Sequence[int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which were far above the least of them, on the same batches, at some step that all have had (median over seeds)."""
+        steps = min(len(self.looks[r].losses) for r in rungs)
+        least = self.looks[rungs[0]].losses[:steps]
+        above = np.array([np.median((self.looks[r].losses[:steps] - least).max(0)) for r in rungs])
+        return ~(above <= LEAP * abs(float(np.median(least.mean(0)))))
+
 
 @dataclass(frozen=True)
 class Spent:
-    """What the search leaves: the board, the last look's rungs, the profile that picks, and the loss before training."""
+    """What the search leaves: the board, the last look's rungs, the profile that picks, the loss before training, and whether any
+    look was below it."""
 
     board: Board
     last: list[int]
     profile: Profile
     initial: float
     widened: int
+    falls: bool
 
 
 def staged(subject: Subject, seeds: list[int], low: float, high: float, budget: int, widen: bool) -> Spent:
@@ -128,7 +148,7 @@ def staged(subject: Subject, seeds: list[int], low: float, high: float, budget: 
     board.train(rungs, first)
     initial = board.initial()
     rungs, widened = _widen(board, rungs, first, TAILS[0], initial, widen)
-    near = _near(board.profile(rungs, TAILS[0], initial), rungs)
+    near = _near(board, rungs, initial)
     board.train(near, short)
     near = _not_raised(board.profile(near, TAILS[1], initial), near)
     board.train(near, second)
@@ -141,11 +161,10 @@ def staged(subject: Subject, seeds: list[int], low: float, high: float, budget: 
         at = _rung(board.profile(near, TAILS[1], initial), near, UPWARD)
     last = [r for r in range(at - LAST_DOWN, at + LAST_UP + 1) if r in rungs]
     board.train(last, _steps_left(board, last, second, budget))
-    profile = board.profile(last, TAILS[2], initial)
-    for back, tail in ((near, TAILS[1]), (rungs, TAILS[0])):
-        if not profile.falls:  # all of the last went wrong in the end: what was seen before them counts
-            profile = board.profile(back, tail, initial)
-    return Spent(board, last, profile, initial, widened)
+    seen = [board.profile(*look, initial) for look in ((last, TAILS[2]), (near, TAILS[1]), (rungs, TAILS[0]))]
+    # Where all of the last went wrong in the end, what was seen before them counts; noise alone is no reason to go back.
+    profile = next((p for p in seen if p.falls(NOISES * board.noise())), seen[-1])
+    return Spent(board, last, profile, initial, widened, any(p.falls() for p in seen))
 
 
 def every(subject: Subject, seeds: list[int], lrs: Sequence[float], steps: int, widen: bool) -> Spent:
@@ -154,7 +173,8 @@ def every(subject: Subject, seeds: list[int], lrs: Sequence[float], steps: int, 
     board.train(list(range(len(lrs))), steps)
     initial = board.initial()
     rungs, widened = _widen(board, list(range(len(lrs))), steps, TAILS[2], initial, widen and len(lrs) > 1)
-    return Spent(board, rungs, board.profile(rungs, TAILS[2], initial), initial, widened)
+    profile = board.profile(rungs, TAILS[2], initial)
+    return Spent(board, rungs, profile, initial, widened, profile.falls())
 
 
 def _widen(board: Board, rungs: list[int], steps: int, tail: float, initial: float, wanted: bool) -> tuple[list[int], int]:
@@ -165,7 +185,7 @@ def _widen(board: Board, rungs: list[int], steps: int, tail: float, initial: flo
         drop = profile.ceiling - profile.loss[least]
         gain = np.delete(profile.loss, least).min() - profile.loss[least] if len(rungs) > 1 else 0.0
         # A flat end is no reason to look beyond it: rates there that no one uses can be as good by accident.
-        if not profile.falls or least not in (0, len(rungs) - 1) or not gain > SHARE * drop:
+        if not profile.falls() or least not in (0, len(rungs) - 1) or not gain > SHARE * drop:
             return rungs, done
         if not least and initial - profile.loss[0] < FLAT * abs(initial):  # a warm start, which the least rate harms least
             return rungs, done
@@ -175,11 +195,13 @@ def _widen(board: Board, rungs: list[int], steps: int, tail: float, initial: flo
     return rungs, MAX_WIDENINGS if wanted else 0
 
 
-def _near(profile: Profile, rungs: Sequence[int]) -> list[int]:
+def _near(board: Board, rungs: Sequence[int], initial: float) -> list[int]:
     """The rungs of the second look: around the first's pick, or where that says nothing, around the cliff."""
+    profile = board.profile(rungs, TAILS[0], initial)
+    calm = replace(profile, loss=np.where(board.leapt(rungs), np.inf, profile.loss))
     start = float(profile.loss[0])
-    flat = bool(start - profile.loss.min() < FLAT * abs(start))
-    at, below, above = (_cliff(profile, rungs), CLIFF_DOWN, CLIFF_UP) if flat else (_rung(profile, rungs), DOWN, UP)
+    flat = bool(start - calm.loss.min() < FLAT * abs(start))
+    at, below, above = (_cliff(profile, rungs), CLIFF_DOWN, CLIFF_UP) if flat else (_rung(calm, rungs, alike=ALIKE), DOWN, UP)
     return [r for r in range(at - below, at + above + 1) if r in rungs]
 
 
@@ -195,9 +217,9 @@ def _cliff(profile: Profile, rungs: Sequence[int]) -> int:
     return rungs[int(np.argmax(over)) - 1 if over.any() else -1]
 
 
-def _rung(profile: Profile, rungs: Sequence[int], up: float = 0.0) -> int:
+def _rung(profile: Profile, rungs: Sequence[int], up: float = 0.0, alike: float = 0.0) -> int:
     """The rung nearest to the profile's pick, moved by so many decades."""
-    return rungs[int(np.argmin(np.abs(profile.x - profile.place() - up)))]
+    return rungs[int(np.argmin(np.abs(profile.x - profile.place(alike) - up)))]
 
 
 def _steps_left(board: Board, rungs: Sequence[int], at_least: int, budget: int) -> int:

@@ -28,7 +28,7 @@ def from_search(subject: Subject, spent: Spent, *, staged: bool) -> RangeResult:
     levels = np.array([np.median(board.looks[r].level(TAIL)) for r in rungs])
     lrs = np.array([board.lr(r) for r in rungs])
     seen = phases(lrs, alike(board, rungs, TAIL), spent.initial)
-    found = bool(np.isfinite(levels).any()) and spent.profile.falls
+    found = bool(np.isfinite(levels).any()) and spent.falls
     suggestion, span = None, None
     if found:
         x = spent.profile.place()

@@ -33,13 +33,13 @@ class Profile:
         left = self.loss[: int(np.argmin(self.loss)) + 1]
         return float(max([self.initial, *left[np.isfinite(left)]]))
 
-    @property
-    def falls(self) -> bool:
-        """Whether any rate's loss is below the loss before training, or below the least rate's on the same batches."""
-        return bool((self.loss < max(self.initial, self.loss[0] if np.isfinite(self.loss[0]) else -np.inf)).any())
+    def falls(self, noise: float = 0.0) -> bool:
+        """Whether a rate's loss is below the loss before training plus `noise`, or below the least rate's on the same batches."""
+        start = max(self.initial + noise, self.loss[0] if np.isfinite(self.loss[0]) else -np.inf)
+        return bool((self.loss < start).any())
 
-    def place(self) -> float:
-        """log10 of the picked rate."""
+    def place(self, alike: float = 0.0) -> float:
+        """log10 of the picked rate: where the averaged loss is least, or the lowest rate within `alike` of the drop of that."""
         if not np.isfinite(self.loss).any():
             return float(self.x[0])
         top = self.ceiling
@@ -52,7 +52,7 @@ class Profile:
         places = self.x[0] + step * np.arange(n + 1)
         around = places[:, None] + step * np.arange(-reach, reach + 1)
         averaged = (np.interp(around, xs, ys) * weights).sum(1) / weights.sum()
-        return float(places[int(np.argmin(averaged))])
+        return float(places[int(np.argmax(averaged <= averaged.min() + alike * (top - averaged.min())))])
 
 
 def interval(pick: float, levels: Profile) -> tuple[float, float]:

@@ -7,13 +7,13 @@ have of its own (`dropout`, `batch_norm`, `weight_decay`), where off is said.
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from slalom.core.checks import number
 from slalom.core.errors import BadValueError
 from slalom.core.penalty import Penalty
 from slalom.nets import EarlyStopping
@@ -23,13 +23,6 @@ from slalom.race.variants.augment import augment_text
 
 Settings = dict[str, Any]
 _SUBGRADIENT = re.compile(r"subgradient\((.+)\)")
-
-
-def _number(name: str, value: Any, below: float = math.inf) -> float:
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < below:
-        raise BadValueError(f"{name} must be in [0, {'inf' if below == math.inf else below:}), got {value!r}")
-    return float(value)
 
 
 def _activation(value: Any) -> Settings:
@@ -48,14 +41,12 @@ def _batch_norm(value: Any) -> Settings:
 def _width(value: Any) -> Settings:
     if value is None:
         return {}
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise BadValueError(f"width must be a factor > 0 on the model's hidden layers, got {value!r}")
-    return {} if value == 1 else {"width": float(value)}
+    factor = number(value, "width", "(0, inf)", kind="a factor on the model's hidden layers")
+    return {} if factor == 1 else {"width": factor}
 
 
 def _dropout(value: Any) -> Settings:
-    return {} if value is None else {"dropout": _number("dropout", value, below=1)}
+    return {} if value is None else {"dropout": number(value, "dropout", "[0, 1)")}
 
 
 def _penalty(name: str, value: Penalty) -> Settings:
@@ -74,13 +65,13 @@ def _l1(value: Any) -> Settings:
             return _penalty("l1", Penalty(l1=float(found[1]), method="subgradient"))
         except ValueError:
             raise BadValueError(f"l1 must be a number, or such as subgradient(0.01), got {value!r}") from None
-    return {"l1": strength} if (strength := _number("l1", value or 0.0)) else {}
+    return {"l1": strength} if (strength := number(value or 0.0, "l1", "[0, inf)")) else {}
 
 
 def _l2(value: Any) -> Settings:
     if isinstance(value, Penalty):
         return _penalty("l2", value)
-    return {"l2": strength} if (strength := _number("l2", value or 0.0)) else {}
+    return {"l2": strength} if (strength := number(value or 0.0, "l2", "[0, inf)")) else {}
 
 
 def _elastic_net(value: Any) -> Settings:
@@ -94,7 +85,7 @@ def _elastic_net(value: Any) -> Settings:
 
 
 def _weight_decay(value: Any) -> Settings:
-    return {} if value is None else {"weight_decay": _number("weight_decay", value)}
+    return {} if value is None else {"weight_decay": number(value, "weight_decay", "[0, inf)")}
 
 
 def _augment(value: Any) -> Settings:
@@ -102,7 +93,7 @@ def _augment(value: Any) -> Settings:
 
 
 def _label_smoothing(value: Any) -> Settings:
-    return {"label_smoothing": share} if (share := _number("label_smoothing", value or 0.0, below=1)) else {}
+    return {"label_smoothing": share} if (share := number(value or 0.0, "label_smoothing", "[0, 1)")) else {}
 
 
 def _early_stopping(value: Any) -> Settings:

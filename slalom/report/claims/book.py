@@ -11,6 +11,7 @@ from slalom.claims.registry import every
 from slalom.claims.store import Result, Run
 from slalom.claims.words import LANGUAGES, Language, T
 from slalom.core.errors import StoreError
+from slalom.core.files import write_whole
 from slalom.figures.claims import figure, phrase, states, verdict_words
 from slalom.figures.claims_picture import picture
 
@@ -158,15 +159,15 @@ def write_book(run: Run, directory: Path, *, with_page: bool = False) -> list[Pa
         made = []
         for language in LANGUAGES:
             path = directory / FILES[language]
-            path.write_text(markdown(run, language), encoding="utf-8")
+            write_whole(path, markdown(run, language), lasting=False)
             made.append(path)
             if with_page:
                 html = path.with_suffix(".html")
-                html.write_text(page(run, language), encoding="utf-8")
+                write_whole(html, page(run, language), lasting=False)
                 made.append(html)
             for name, result in run.results.items():
                 drawn = picture(every()[name].claim, result.outcome, result.verdict, language)
-                (pictures / f"{name.lower()}.{language}.svg").write_text(drawn + "\n", encoding="utf-8")
+                write_whole(pictures / f"{name.lower()}.{language}.svg", drawn + "\n", lasting=False)
     except OSError as error:
         raise StoreError(f"cannot write the book to {directory}: {error.strerror or error}") from error
     return [*made, pictures]

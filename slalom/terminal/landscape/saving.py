@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slalom.core.errors import BadValueError
+from slalom.report.shell import check_place
 
 
 def is_page(save: Path) -> bool:
@@ -20,6 +21,7 @@ def ready(save: Path | None, picture: dict[str, Any]) -> None:
     if is_page(save):
         if picture:
             raise BadValueError(f"--frames and --theme are of a picture; {save.name} is a page, which has both and plays itself")
+        check_place(save)
         return
     from slalom.figures.pictures import ready as drawable
 

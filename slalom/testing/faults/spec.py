@@ -63,6 +63,8 @@ class Spec:
             return torch.optim.SGD(params, lr=self.lr, momentum=self.momentum, weight_decay=self.decay)
         if self.opt == "adamw":
             return torch.optim.AdamW(params, lr=self.lr, weight_decay=self.decay)
+        if self.opt == "rmsprop":
+            return torch.optim.RMSprop(params, lr=self.lr, weight_decay=self.decay)
         return torch.optim.Adam(params, lr=self.lr, weight_decay=self.decay)
 
     def arguments(self) -> dict[str, Any]:

@@ -18,6 +18,8 @@ EXECUTORS = {
 def executor_of(given: str | Executor, problem: Problem, workers: int | None) -> Executor:
     """The executor of that name, or the one that is given."""
     if not isinstance(given, str):
+        if workers is not None:
+            raise BadValueError(f"workers={workers} goes with an executor by its name; the one that is given has its own")
         return given
     if given not in EXECUTORS:
         raise unknown_name("executor", given, EXECUTORS)

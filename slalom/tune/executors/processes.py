@@ -9,6 +9,7 @@ from collections import deque
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from slalom.core.checks import whole
 from slalom.core.errors import BadValueError
 from slalom.tune.executors.base import Finished, Job, Resources, Worker
 from slalom.tune.training.problem import Problem
@@ -76,9 +77,7 @@ class Processes:
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.count = workers or cores
-        if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 1:
-            raise BadValueError(f"workers must be a whole number >= 1, got {workers!r}")
+        self.count = cores if workers is None else whole(workers, "workers", 1)
         self.problem = packed(problem)
         self.threads = max(1, cores // self.count)
         self.hands: list[_Hand] = []

@@ -11,7 +11,8 @@ import os
 from collections import deque
 from typing import Any
 
-from slalom.core.errors import BadValueError, MissingExtraError, SlalomError
+from slalom.core.checks import whole
+from slalom.core.errors import MissingExtraError, SlalomError
 from slalom.tune.executors.base import Finished, Job, Resources
 from slalom.tune.executors.processes import packed
 from slalom.tune.training.problem import Problem
@@ -66,9 +67,7 @@ class Ray:
             address = os.environ.get("RAY_ADDRESS")
             ray.init(address=address, include_dashboard=False if address is None else None, log_to_driver=False)
         cores = int(ray.cluster_resources().get("CPU", 1) // cpus)
-        self.count, self.cpus = workers or max(cores, 1), cpus
-        if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 1:
-            raise BadValueError(f"workers must be a whole number >= 1, got {workers!r}")
+        self.count, self.cpus = max(cores, 1) if workers is None else whole(workers, "workers", 1), cpus
         self.actor: Any = ray.remote(max_restarts=0, max_task_retries=0, num_cpus=cpus)(_Actor)
         self.idle: list[Any] = []
         self.starting: dict[Any, Any] = {}  # word that it lives -> actor; it is given a job only then

@@ -85,6 +85,65 @@ def test_at_factor_one_it_is_the_run_going_on(make):
     np.testing.assert_allclose(seen, own, rtol=1e-5)
 
 
+def test_other_orders_are_other_batches_measured_on_the_same_rows():
+    x, y = regression(n=2048)
+    torch.manual_seed(0)
+    net = nn.Linear(5, 1)
+
+    def make(data):
+        return Probe(net, data, torch.optim.SGD(net.parameters(), lr=0.1), batch_size=8, seed=7)
+
+    probe = make((x, y))
+    first = probe(1.0, 12)
+    assert not np.array_equal(first, probe(1.0, 12, 1))
+    assert not np.array_equal(probe(1.0, 12, 1), probe(1.0, 12, 2))
+    assert np.array_equal(first, probe(1.0, 12))
+    still = [probe(1e-12, 12, order) for order in range(3)]  # nothing moves: what is left is where it is measured
+    np.testing.assert_allclose(still[1:], [still[0]] * 2, rtol=1e-6)
+    pairs = [(x[k : k + 8], y[k : k + 8]) for k in range(0, 96, 8)]
+    loader = make(pairs)
+    np.testing.assert_allclose(loader(1.0, 12)[-1], loader(1.0, 12, 1)[-1], rtol=0.5)
+    seen = [loader._fed(12, order) for order in (0, 1)]
+    assert {id(b) for b in seen[0]} == {id(b) for b in seen[1]}  # the same batches
+    assert [id(b) for b in seen[0]] != [id(b) for b in seen[1]]  # in another order
+    whole = np.mean([float(nn.functional.mse_loss(net(a), b).detach()) for a, b in pairs])
+    np.testing.assert_allclose(loader(1e-12, 12, 2), whole, rtol=1e-6)
+
+
+class Ordered:
+    """Going on stays at 1; a tenth of the rate is better by `gains[order]` of the fall, higher rates are worse."""
+
+    def __init__(self, *gains):
+        self.gains, self.orders, self.asked = gains, len(gains), []
+
+    def __call__(self, factor, steps, order=0):
+        self.asked.append((factor, order))
+        return np.full(6, {1.0: 1.0, 0.1: 1.0 - 2.0 * self.gains[order]}.get(factor, 1.5))
+
+
+def test_a_lower_rate_must_win_on_every_order():
+    t = np.arange(300)
+    losses = 1 + 2 * np.exp(-t / 15) + np.random.default_rng(0).normal(0, 0.05, 300)  # a fall of 2
+
+    def read(*gains):
+        return read_curve(losses, 0.1, probe=Ordered(*gains))
+
+    assert [read(0.13).cause, read(0.13, 0.13, 0.13).cause] == ["lr_too_high_late"] * 2
+    for gains in ((0.13, 0.02, 0.13), (0.13, 0.13, 0.02)):  # a swing of one order
+        seen = read(*gains)
+        assert seen.cause == "healthy"
+        assert seen.evidence[-1].value == pytest.approx(0.02, rel=0.2)
+    quiet = Ordered(0.02, 0.13, 0.13)
+    assert read_curve(losses, 0.1, probe=quiet).cause == "healthy"
+    assert max(order for _, order in quiet.asked) == 0  # no alarm on the first: the others are not paid for
+
+    def blows_up(factor, steps, order=0):
+        return np.full(6, np.nan) if (factor, order) == (1.0, 1) else Ordered(0.13, 0.13)(factor, steps, order)
+
+    blows_up.orders = 2
+    assert read_curve(losses, 0.1, probe=blows_up).cause == "lr_too_high_late"
+
+
 def test_the_factor_is_on_every_group():
     x, y = regression()
     net = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 1))
@@ -179,6 +238,7 @@ def test_a_decayed_rate_is_probed_by_its_highest():
         (lambda net, o: Probe(net, [], o)(1.0, 9), BadDataError, "gave no batch"),
         (lambda net, o: Probe(net, [torch.ones(3, 5)], o)(1.0, 9), BadDataError, "pairs of tensors"),
         (lambda net, o: Probe(net, (torch.ones(3, 5), torch.ones(2, 1)), o)(1.0, 9), BadDataError, "got 3 and 2"),
+        (lambda net, o: Probe(net, regression(), o)(1.0, 9, 3), BadValueError, "order must be a whole number from 0 to 2, got 3"),
         (lambda net, o: read_curve(np.ones(20), probe=3), BadValueError, r"probe must be \(model, data, optimizer\)"),
         (
             lambda net, o: read_curve(np.ones(20), probe=lambda f, n: [1.0]),

@@ -94,6 +94,16 @@ def test_a_hump_that_is_made_good_is_healthy_and_noted():
     assert any("rose at first" in note for note in seen.notes)
 
 
+@pytest.mark.parametrize(("floor", "decayed", "cause"), [(0.6, True, "healthy"), (0.6, False, "lr_too_high"),
+                                                          (0.8, True, "lr_too_high")])  # fmt: skip
+def test_a_rise_is_made_good_by_less_where_the_rate_has_decayed(floor, decayed, cause):
+    # from 1 up to 3 and, as the rate falls, down to `floor`: over half of the run is spent above the start
+    curve = np.where(T == 0, 1.0, floor + (3 - floor) * np.clip(1 - T / 220, 0, 1)) + wobble(0.01)
+    seen = read_curve(curve, np.geomspace(1, 0.01, 300) if decayed else 1.0)
+    assert seen.cause == cause
+    assert any("rose at first" in note for note in seen.notes) == (cause == "healthy")
+
+
 def test_the_rates_tell_decay_from_slowness():
     lr = 0.1 * (1 + np.cos(np.pi * T / 300)) / 2
     straight = 2.3 - 0.4 * np.cumsum(lr) / lr.sum() + wobble(0.004)  # a straight line in what has been stepped

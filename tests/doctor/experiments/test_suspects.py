@@ -53,6 +53,16 @@ def test_a_light_cause_does_not_decide() -> None:
     assert case.asked == ["a", "b"]
 
 
+def test_a_little_convicts_where_the_evidence_is_strong() -> None:
+    case = Case(0.88, a=0.94)
+    assert case.tested(case.suspect("a", 1.0)) == []
+    assert case.asked == ["a"] * (1 - 0.88 >= 0.12)
+    assert case.tested(case.suspect("a", 1.0, strong=True)) == ["a"]
+    good = Case(0.99, a=1.0)
+    assert good.tested(good.suspect("a", 1.0, strong=True)) == []
+    assert good.asked == []  # nothing is lacking
+
+
 @pytest.mark.parametrize(("reached", "asked"), [(0.5, ["a"]), (0.75, [])])
 def test_a_run_that_is_too_good_to_convict_is_not_tried(reached: float, asked: list[str]) -> None:
     case = Case(reached, a=1.0)

@@ -159,6 +159,8 @@ T = np.linspace(0, 1, 40)
         (np.exp(-5 * T), 0.3 + np.exp(-5 * T), (1.0, 0.8), False),
         (0.5 + 0 * T, 0.4 + (T - 0.3) ** 2, (0.6, 0.5), False),
         (np.exp(-5 * T), 0.4 + 0.2 * np.sin(40 * T), (1.0, 0.95), False),
+        (np.exp(-9 * T), 0.4 + 0.3 * np.exp(-5 * T), (1.0, 0.8), True),  # by heart: the gap is a chasm
+        (np.exp(-9 * T), 0.15 + 0.3 * np.exp(-5 * T), (1.0, 0.9), False),
         (np.exp(-5 * T), NAN * T, (1.0, NAN), False),
         (np.exp(-5 * T), np.where(T > 0.5, INF, 1.0), (1.0, 0.8), False),
     ],
@@ -188,6 +190,70 @@ def test_what_counts_as_won():
     assert not gain(0.15, 0.15, right=0.0).helps()  # no row more is right
     assert not gain(NAN, NAN).helps()
     assert not gain(0.15, 0.15).helps(0.2)
+
+
+@pytest.mark.parametrize(
+    ("given", "enough"),
+    [
+        ({"train": 0.05, "val": 0.05, "left": 0.7}, True),
+        ({"train": 0.05, "val": 0.05, "left": 0.9}, False),
+        ({"train": 0.02, "val": 0.02, "left": 0.5}, True),
+        ({"train": 0.02, "val": 0.02, "left": 0.7}, False),
+        ({"train": 0.05, "val": 0.0, "left": 0.7}, False),
+        ({"train": 0.05, "val": 0.05, "left": 0.7, "right": 0.0}, False),
+        ({"train": 0.05, "val": 0.05, "left": 0.7, "right": 0.02}, True),
+        ({"train": NAN, "val": NAN, "left": NAN}, False),
+        ({"train": 0.05, "val": -INF, "left": 0.5}, False),
+    ],
+)
+def test_what_counts_as_won_beside_strong_evidence(given, enough):
+    assert gain(**given).helps(strong=True) is enough
+    assert not gain(**given).helps()
+
+
+def test_weights_that_have_not_moved():
+    still = made(lambda m: torch.optim.SGD(m.parameters(), lr=1e-5))
+    assert [f.label for f in rate.idle(still)] == ["lr_too_low"]
+    moved = with_facts(made(lambda m: torch.optim.SGD(m.parameters(), lr=1e-5)), reached=(0.5, 0.5))
+    assert rate.idle(moved) == []  # it has learnt all the same
+    assert rate.idle(made(lambda m: torch.optim.Adam(m.parameters(), lr=1e-3))) == []  # a usual rate
+    with torch.no_grad():
+        next(iter(still.run.model.parameters())).fill_(NAN)
+    assert math.isfinite(rate.moved(still))  # of the matrices that are finite
+    broken = with_facts(still, run=run_of([1.0, NAN], broke=1))
+    assert rate.idle(broken) == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "raised"),
+    [
+        (((0.20, 0.22), (0.14, 0.16)), True),
+        (((0.20, 0.22), (0.16, 0.18)), False),  # not enough of the loss goes
+        (((0.20, 0.22), (0.14, 0.22)), False),  # validation rows do not confirm it
+        (((0.05, 0.06), (0.033, 0.042)), True),  # little is lacking, and a third of that goes
+        (((0.005, 0.006), (0.003, 0.004)), False),  # nothing is lacking
+        (((0.20, 0.22), (NAN, NAN)), False),
+        (((0.20, 0.22), (INF, INF)), False),
+    ],
+)
+def test_a_rate_that_is_too_high_late(levels, raised):
+    mine, other = levels
+    case = made()
+    runs = [run_of(train=[a] * 20, val=[b] * 20) for a, b in levels]
+    with_facts(case, run=runs[0], skills=(Skill(1.0), Skill(1.0)), reached=(1 - mine[0], 1 - mine[1]))
+    trial = Trial("rate dropped late", Change(case.setup, "a lower rate", ""), runs[1], 1 - other[0], 1 - other[1])
+    assert [f.label for f in late._judged(case, trial)] == ["lr_too_high_late"] * raised
+
+
+def test_full_batches_of_a_short_run_are_strong_evidence():
+    assert [s.strong for s in rate.large_batch(made(batch_size=64, epochs=20))] == [True]
+    assert [s.strong for s in rate.large_batch(made(batch_size=64, epochs=200))] == [False]
+    assert [s.strong for s in rate.large_batch(made(batch_size=32, epochs=20))] == [False]
+
+
+@pytest.mark.parametrize(("sd", "strong"), [(1000.0, True), (12.0, False), (0.01, True), (0.05, False)])
+def test_inputs_far_off_scale_are_strong_evidence(sd, strong):
+    assert [s.strong for s in scale.inputs(with_facts(made(), columns=columns([0, 0], [1.0 if sd > 1 else sd, sd])))] == [strong]
 
 
 def test_recall_of_rare_classes():

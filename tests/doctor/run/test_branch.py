@@ -35,17 +35,23 @@ def test_goes_on_where_it_is_open(seen: list[float]) -> None:
 def test_high_on_training_rows_alone_has_not_won() -> None:
     high = [0, 0.5, 0.9, 0.95, 0.95]
     assert not outlook(0.3, 0.3)(run(high, [0.3] * 5))
-    assert outlook(0.3, 0.3)(run(high, [0.5] * 5))
+    assert outlook(0.3, 0.3)(run(high, [0.6] * 5))
 
 
 def test_a_run_as_good_as_the_branch_is_not_beaten() -> None:
-    assert not outlook(0.88)(run([0, 0.5, 0.9, 0.95, 0.95]))
+    assert not outlook(0.78)(run([0, 0.5, 0.9, 0.95, 0.95]))
 
 
 def test_ends_where_it_is_far_behind_by_half() -> None:
-    flat = [0.0] * 9
+    flat = [0.15] * 9
     assert outlook(0.3)(run(flat))
     assert not outlook(0.3)(run(flat[:7]))  # not half of the run yet
+    assert not outlook(0.1)(run(flat))  # it wins a little
+
+
+def test_a_branch_that_has_not_begun_to_learn_is_given_time() -> None:
+    assert not outlook(0.3)(run([0.0] * 9))
+    assert outlook(0.3)(run([0.0] * 15))
 
 
 def test_a_branch_that_still_rises_goes_on() -> None:

@@ -135,4 +135,4 @@ def test_blocks_are_cut_where_sizes_change_or_indices_are_many(monkeypatch) -> N
     monkeypatch.setattr(module, "MOST_STEPS", 4)
     monkeypatch.setattr(module, "MOST_PLACES", 60)
     batches = [torch.arange(20)] * 7 + [torch.arange(5)] * 6
-    assert [len(part) for part in module._alike(batches)] == [3, 3, 1, 4, 2]
+    assert [len(part) for part in module.alike(batches)] == [3, 3, 1, 4, 2]

@@ -53,6 +53,60 @@ def test_a_warm_start_is_looked_at_around_its_cliff():
     assert found.cost <= BUDGET
 
 
+def second_look(loss):
+    """The rates that went on after the first look."""
+    subject = Scripted(loss)
+    return staged(subject, [0], LOW, HIGH, BUDGET, widen=True), subject
+
+
+def test_a_rate_that_leapt_away_and_back_is_not_believed():
+    # from lr 1 on the loss leaps at step 1 and is least ever after, until it climbs; of the others .1 is best
+    def leaps(lr, seed, t):
+        calm = np.exp(-np.minimum(lr, 0.1) * t) + np.where(lr > 0.15, 0.2, 0.0)
+        return np.where(lr < 0.9, calm, np.where(t == 0, 1.0, np.where(t == 1, 50.0 * lr, 0.01 + 0.01 * t)))
+
+    spent, subject = second_look(leaps)
+    assert 0.02 < from_search(subject, spent, staged=True).suggestion < 0.2
+    assert max(found_rates(spent, 12)) < 0.9
+    # the same without the leap is the best of the first look, and is looked at again
+    flat = second_look(lambda lr, seed, t: np.where((lr >= 0.9) & (t == 1), 0.01, leaps(lr, seed, t)))[0]
+    assert max(found_rates(flat, 12)) > 0.9
+
+
+def test_of_rates_alike_the_first_look_goes_on_with_the_lowest():
+    # from .1 on all do as well to within 5 % of the drop, the highest best; in the long run they climb the faster the higher
+    def plateau(lr, seed, t):
+        early = np.where(lr < 0.05, 1 - lr * t, np.where(t == 0, 1.0, 0.3 - 0.01 * np.log10(lr)))
+        return early + np.where(lr >= 0.2, 1e-2 * t * lr, 0.0) * (t >= 6)
+
+    spent, subject = second_look(plateau)
+    assert min(found_rates(spent, 12)) < 0.04
+    assert from_search(subject, spent, staged=True).suggestion < 0.4
+
+
+def test_noise_does_not_undo_the_last_look():
+    # before training the noise of a batch is .3 around 1, and the first six are easy; a warm start, whose losses fall by .1
+    easy = np.random.default_rng(0).normal(0, 0.3, 2000)
+    easy[:6] -= easy[:6].mean() + 0.15
+
+    def noisy(lr, seed, t):
+        return np.where(lr < 0.3, 1 - 0.1 * (1 - np.exp(-lr * t)), 3.0) + easy[t] + 0.2 * (t >= 6)
+
+    spent = second_look(noisy)[0]
+    assert spent.profile.loss.min() > spent.initial  # as measured, no rate has made it better
+    assert spent.profile.loss.min() < spent.initial + 2 * 0.3 / 6**0.5 + 0.2
+    np.testing.assert_allclose(spent.profile.x, np.log10([spent.board.lr(r) for r in spent.last]))
+
+
+def test_what_went_wrong_in_the_end_gives_way_to_what_was_seen_before():
+    # after step 75 every loss is far above the start, the higher the rate the more
+    late = second_look(lambda lr, seed, t: np.where(lr < 3, np.exp(-lr * np.minimum(t, 60) / 10), 9.0) + 5 * (1 + lr) * (t > 75))
+    spent, subject = late
+    assert spent.falls
+    assert spent.profile.x[0] < np.log10(spent.board.lr(spent.last[0])) - 0.4  # the first look's, whose losses were not raised
+    assert from_search(subject, spent, staged=True).suggestion is not None
+
+
 def test_widening_stops_at_a_flat_end():
     flat = Scripted(lambda lr, seed, t: np.where(lr < 1e-3, 1.0, 0.5 - 1e-6 * np.log(lr)) + 0 * t)
     spent = staged(flat, [0], 1e-5, 1e1, BUDGET, widen=True)

@@ -87,6 +87,28 @@ def test_the_pick_is_the_least_of_the_averaged_profile():
     assert place < -2.0  # away from the cliff
 
 
+def test_of_places_alike_the_lowest():
+    x = np.linspace(-4, 0, 9)
+    falling = np.interp(x, [-4, -2, 0], [1.0, 0.1, 0.0])  # nine tenths of the drop by -2, straight to its least at 0
+    profile = Profile(x, falling, 1.0)
+    assert profile.place() > -1
+    reached = -2 + 2 * (0.1 - 0.05) / 0.1  # where .05 of the drop is left
+    assert profile.place(0.05) == pytest.approx(
+        reached, abs=0.4
+    )  # the average is a little above the least, as beyond 0 is a cliff
+    assert profile.place(0.05) < profile.place(0.01) < profile.place()
+
+
+def test_falling_is_below_the_start_or_below_what_does_nothing():
+    x = np.array([-3.0, -2.0])
+    assert Profile(x, np.array([0.9, 1.2]), 1.0).falls()
+    assert Profile(x, np.array([1.5, 1.2]), 1.0).falls()  # harder batches
+    above = Profile(x, np.array([1.1, 1.2]), 1.0)
+    assert not above.falls()
+    assert above.falls(noise=0.15)
+    assert not above.falls(noise=0.05)
+
+
 def test_the_interval_holds_every_rate_that_is_as_good():
     flat = Profile(np.array([-4.0, -3, -2, -1, 0]), np.array([0.9, 0.011, 0.01, 0.012, 0.5]), 1.0)
     assert interval(-2.0, flat) == (-3.0, -1.0)

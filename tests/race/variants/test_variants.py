@@ -158,11 +158,11 @@ def test_what_is_given_and_what_it_is_called() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
-        ({"width": 0}, "width must be a factor > 0"),
+        ({"dropout": 1.0}, r"dropout must be a number in \[0, 1\), got 1.0"),
+        ({"width": 0}, "width must be a factor on the model.s hidden layers in"),
         ({"dropout": [0.1, 0.1]}, "dropout names a value twice"),
         ({"l1": []}, "l1 is empty"),
-        ({"l1": -1}, "l1 must be in"),
+        ({"l1": -1}, "l1 must be a number in"),
         ({"l1": "subgradient(x)"}, "such as subgradient"),
         ({"elastic_net": 0.1}, r"a pair \(l1, l2\)"),
         ({"elastic_net": (0.1, 0.1), "l2": 0.1}, "l2 is set twice"),

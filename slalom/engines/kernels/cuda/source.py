@@ -22,45 +22,34 @@ from dataclasses import dataclass
 import torch
 
 from slalom.core.rule import Settings
+from slalom.engines.kernels.cuda.prelude import BLOCK, CHUNK, PRELUDE, REAL, prelude
 from slalom.engines.kernels.source import state_order
 from slalom.engines.kernels.storage import GOLDEN, HASH, Storage, StoredMemory
-from slalom.engines.printers.c import CBody, c_body, power_text, state_name
+from slalom.engines.printers.c import CBody, c_body, state_name
 from slalom.engines.printers.host import HostTape
 from slalom.engines.printers.tape import tape_lines
 from slalom.engines.printers.tree import program
-from slalom.engines.printers.words import MATH, WORDS
 
-CHUNK = 4096  # elements of one block; a chunk lies in one tensor
-BLOCK = 256  # threads of a block
 FILL = 480  # words of one fill: with the rest within the 4096 bytes of arguments that every driver takes
 MOST_SUMS = 1024  # blocks of slalom_squares, whatever the device, so that the sum is the same on all
+__all__ = ["BLOCK", "CHUNK", "FILL", "KERNELS", "MOST_SUMS", "TYPE", "CudaSource", "Words", "cuda_source", "hypers_type"]
 KERNELS = ("slalom_fill", "slalom_squares", "slalom_prepare", "slalom_step")
-TYPE = {torch.float32: "float", torch.float64: "double", torch.bfloat16: "bfloat", torch.float16: "half"}
+TYPE = {**REAL, torch.bfloat16: "bfloat", torch.float16: "half"}
 
-_FRAME = r"""
-#define INLINE static __device__ __forceinline__
-#define KERNEL extern "C" __global__ void __launch_bounds__(BLOCK)
-#define CHUNK @CHUNK@
-#define BLOCK @BLOCK@
+_FRAME = (
+    PRELUDE
+    + r"""
 #define FILL @FILL@
-#define NCOEF @NCOEF@
 #define NHYPER @NHYPER@
 #define NNUMBER @NNUMBER@
 #define W @W@
-#define ONE ((T)1)
 
-typedef @T@ T;
-typedef unsigned long long word; /* an address or a number of elements */
 struct bfloat { unsigned short bits; };
 struct half { unsigned short bits; };
 typedef @GRADIENT@ G;
 template <class X> struct alignas(sizeof(X) * W) Pack { X x[W]; };
 struct Words { word x[FILL]; };
 struct Hypers { double value[NHYPER]; word at[NHYPER]; word wide[NHYPER]; };
-
-@MATH@
-@WORDS@
-@POWERS@
 
 #ifndef SLALOM_EMULATED
 INLINE float half_to_float(unsigned short x) { float y; asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x)); return y; }
@@ -119,17 +108,6 @@ INLINE int size_of(word all, word begin) { return all - begin < CHUNK ? (int)(al
 static __device__ __noinline__ double POWER(double x, double y) { return pow(x, y); } /* long: one copy is enough */
 INLINE double number(word at, int wide) { return wide ? *(const double *)at : (double)*(const float *)at; }
 INLINE double hyper(const Hypers &h, int k) { return h.at[k] ? number(h.at[k], (int)h.wide[k]) : h.value[k]; }
-
-/* The sum over the block's threads, a tree in fixed order; known to all of them. */
-INLINE double block_sum(double x, double *part) {
-    part[threadIdx.x] = x;
-    __syncthreads();
-    for (int width = BLOCK / 2; width; width /= 2) {
-        if ((int)threadIdx.x < width) part[threadIdx.x] += part[threadIdx.x + width];
-        __syncthreads();
-    }
-    return part[0];
-}
 
 KERNEL slalom_fill(word *to, int n, const Words words) {
     for (int i = (int)threadIdx.x; i < n; i += BLOCK) to[i] = words.x[i];
@@ -199,6 +177,7 @@ KERNEL slalom_step(int n, const int *which, const word *from, const word *sizes,
     for (; base < size; base += BLOCK * W) elements<false>(@GIVEN@, base, size);
 }
 """
+)
 
 
 @dataclass(frozen=True)
@@ -254,27 +233,14 @@ def cuda_source(settings: Settings, storage: Storage) -> CudaSource:
         at = f"{k} * n + j"
         lines.append(f"if (wide[{at}]) *(double *)numbers[{at}] = {name}; else *(float *)numbers[{at}] = (float){name};")
     text = _FRAME
-    name_of = {torch.float32: "float32", torch.float64: "float64"}[compute]
     for key, value in {
-        "CHUNK": str(CHUNK), "BLOCK": str(BLOCK), "FILL": str(FILL), "NCOEF": str(rows), "NHYPER": str(max(1, len(hypers))),
-        "NNUMBER": str(1 + len(scalars)), "W": "2" if compute == torch.float64 else "4", "T": TYPE[compute],
-        "GRADIENT": TYPE[storage.g], "MATH": MATH[name_of], "WORDS": WORDS, "POWERS": _powers(body),
+        **prelude(body, compute), "FILL": str(FILL), "NHYPER": str(max(1, len(hypers))),
+        "NNUMBER": str(1 + len(scalars)), "W": "2" if compute == torch.float64 else "4", "GRADIENT": TYPE[storage.g],
         "TAPE": _indented(lines, 4), "HASH": HASH.replace("static inline", "INLINE"), **_element(body, states, memory),
     }.items():  # fmt: skip
         text = text.replace(f"@{key}@", value)
     title = f"{settings.rule.name}: {settings.program!r}".replace("*/", "* /")
     return CudaSource(f"/* {title} */{text}", states, scalars, hypers, rows, compute)
-
-
-def _powers(body: CBody) -> str:
-    # An exponent is the same for a whole block: branches instead of the CPU's one loop for each easy set.
-    lines = []
-    for at, k in enumerate(body.powers):
-        chain = "POW(x, e)"
-        for exponents in body.easy:
-            chain = f"(e == (T){exponents[at]!r} ? {power_text('x', exponents[at])} : {chain})"
-        lines.append(f"INLINE T POWER_{k}(T x, T e) {{ return {chain}; }}")
-    return "\n".join(lines)
 
 
 def _element(body: CBody, states: list[str], memory: StoredMemory) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from slalom.core.errors import BadValueError
 from slalom.engines.lanes.dropout import OwnDropout
 from slalom.engines.lanes.layout import Layout
 from slalom.engines.lanes.native.parts import Unfit, parts
@@ -119,6 +120,11 @@ class _Builder:
         else:
             raise Unfit(f"{kind.__name__} has no form in C")
 
+    def takes(self, layer: nn.Module, wanted: int, got: int, what: str) -> None:
+        """What torch itself would refuse: C would read past the end."""
+        if wanted != got:
+            raise BadValueError(f"{type(layer).__name__} takes {wanted} {what}, got {got} (of samples {list(self.shape)})")
+
     def elementwise(self, function: str, a: float, b: float) -> None:
         before = KINDS[self.rows[-1]["kind"]] if self.rows else ""
         rising = {"leaky_relu": a > 0, "elu": a > 0 and b > 0}.get(function, True)
@@ -130,6 +136,7 @@ class _Builder:
             raise Unfit("Linear before the input is flat")
         if m.weight.numel() >= LARGE:
             raise Unfit(f"a layer of {m.weight.numel()} weights is as fast through BLAS")
+        self.takes(m, m.in_features, self.size, "inputs")
         weight, bias = self.parameter(f"{at}weight", m.weight), self.parameter(f"{at}bias", m.bias)
         self.put("linear", (m.out_features,), weight=weight, bias=bias, buffer=int(not self.rows))
 
@@ -148,6 +155,7 @@ class _Builder:
         channels, height, width = self.picture(m)
         if m.groups != 1 or _pair(m.dilation) != (1, 1) or m.padding_mode != "zeros" or isinstance(m.padding, str):
             raise Unfit("Conv2d with groups, dilation or a padding mode")
+        self.takes(m, m.in_channels, channels, "channels")
         window = self.window(_pair(m.kernel_size), _pair(m.stride), _pair(m.padding), height, width)
         weight, bias = self.parameter(f"{at}weight", m.weight), self.parameter(f"{at}bias", m.bias)
         out = (m.out_channels, window["out_height"], window["out_width"])
@@ -192,6 +200,7 @@ class _Builder:
             raise Unfit(f"{type(m).__name__} on inputs {list(self.shape)}")
         if m.momentum is None or not m.track_running_stats:
             raise Unfit(f"{type(m).__name__} with a cumulative average or without running statistics")
+        self.takes(m, m.num_features, self.shape[0], "channels")
         weight, bias = self.parameter(f"{at}weight", m.weight), self.parameter(f"{at}bias", m.bias)
         place = {"buffer": len(self.norms) // 2, "channels": m.num_features, "a": m.eps, "b": m.momentum}
         self.norms += [f"{at}running_mean", f"{at}running_var"]
@@ -201,6 +210,7 @@ class _Builder:
     def layer_norm(self, at: str, m: nn.LayerNorm) -> None:
         if len(self.shape) != 1:
             raise Unfit(f"LayerNorm on inputs {list(self.shape)}")
+        self.takes(m, math.prod(m.normalized_shape), self.size, "inputs")
         weight, bias = self.parameter(f"{at}weight", m.weight), self.parameter(f"{at}bias", m.bias)
         self.put("layer_norm", self.shape, weight=weight, bias=bias, a=m.eps)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from slalom.engines.kernels import NoCompilerError
 from slalom.engines.kernels.cache import library
+from slalom.engines.lanes.cuda.place import on_device
 from slalom.engines.lanes.native.chain import FLAGS, source
 
 FILES = ("gemm.c", "functions.c", "layers.c", "sequences.c", "recurrent.c", "attention.c", "encoder.c")
@@ -36,6 +37,8 @@ def sequences(dtype: torch.dtype) -> ctypes.CDLL:
 def runs_in_c(*tensors: Tensor | None) -> bool:
     """Whether there is a library for tensors like these."""
     kinds = {t.dtype for t in tensors if t is not None}
+    if any(on_device(t.device) for t in tensors if t is not None):
+        return False
     if len(kinds) != 1 or not kinds <= {torch.float32, torch.float64}:
         return False
     try:
@@ -45,9 +48,9 @@ def runs_in_c(*tensors: Tensor | None) -> bool:
     return True
 
 
-def in_c() -> bool:
-    """Whether float32 layers run in C."""
-    return runs_in_c(torch.empty(0))
+def in_c(device: torch.device) -> bool:
+    """Whether float32 layers on this device run in C."""
+    return runs_in_c(torch.empty(0, device=device))
 
 
 class _Free(threading.local):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from slalom.engines.lanes.cuda.place import on_device
 from slalom.engines.lanes.layered import attention
 from slalom.engines.lanes.stack.forms import LaneForms, lane_form
 
@@ -21,6 +22,9 @@ def scaled_dot_product_attention(
         raise NotImplementedError("attention without a batch or head axis has no form for lanes")
 
     def run(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        if on_device(q.device) and not enable_gqa:
+            # Which fused kernel torch takes there, and what that keeps for its gradient, is settled before a graph of it is made.
+            return attention(_none, q, k, v, mask if mask is None else _beside(mask, q), 0.0, is_causal, scale)
         if mask is not None:
             mask = mask.reshape(len(q), *[1] * (q.dim() - mask.dim()), *mask.shape[1:]).expand(*q.shape[:-1], k.shape[-2])
             mask = mask.flatten(0, 1)
@@ -31,3 +35,12 @@ def scaled_dot_product_attention(
 
     out: Tensor = lanes.together(run, query, key, value, attn_mask)
     return out
+
+
+def _none(x: Tensor, _share: float) -> Tensor:
+    return x
+
+
+def _beside(mask: Tensor, q: Tensor) -> Tensor:
+    """The mask `[lanes, ...]` with as many axes as the scores have."""
+    return mask.reshape(len(q), *[1] * (q.dim() - mask.dim()), *mask.shape[1:])

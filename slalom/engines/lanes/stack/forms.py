@@ -20,13 +20,13 @@ Form = Callable[..., Any]
 FORMS: dict[Any, Form] = {}
 
 
-HOW: dict[Any, str | Callable[[], str]] = {}
+HOW: dict[Any, str | Callable[[torch.device], str]] = {}
 
 
-def lane_form(*functions: Any, how: str | Callable[[], str]) -> Callable[[Form], Form]:
+def lane_form(*functions: Any, how: str | Callable[[torch.device], str]) -> Callable[[Form], Form]:
     """Registers `form(lanes, *args, **kwargs)`, called in place of the functions of torch; `lanes` is the `LaneForms`.
 
-    `how`: what it does, in a few words, for those who ask; a function where that depends on the machine.
+    `how`: what it does, in a few words, for those who ask; a function of the device where that depends on it or the machine.
     """
 
     def register(form: Form) -> Form:

@@ -35,7 +35,7 @@ def embedding(
 
     def look_up(index: Tensor, table: Tensor) -> Tensor:
         rows = table.shape[1]
-        start = (torch.arange(len(table)) * rows).view(-1, *[1] * (index.dim() - 1))
+        start = (torch.arange(len(table), device=table.device) * rows).view(-1, *[1] * (index.dim() - 1))
         found = F.embedding(index + start, table.flatten(0, 1))
         if padding_idx is None:
             return found

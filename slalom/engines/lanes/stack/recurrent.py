@@ -87,9 +87,9 @@ def recurrent(func: Any, lanes: LaneForms, *args: Any) -> tuple[Tensor, ...]:
     return layered(func, args, layer, lanes.drop_all)
 
 
-def how() -> str:
-    """What it comes down to on this machine."""
-    return "a loop over time steps in C, a lane at a time" if in_c() else "a loop over time steps, all lanes in each"
+def how(device: torch.device) -> str:
+    """What it comes down to on this machine, for tensors on this device."""
+    return "a loop over time steps in C, a lane at a time" if in_c(device) else "a loop over time steps, all lanes in each"
 
 
 for _function in RECURRENT:

@@ -61,6 +61,6 @@ class Traced:
         return Gradients(loss.detach(), self.layout.join(grads), {k: v.detach() for k, v in new.items()})
 
     def predict(self, params: Tensor, buffers: Buffers, x: Tensor) -> Tensor:
-        keys = torch.zeros(len(params), dtype=torch.int64)
+        keys = torch.zeros(len(params), dtype=torch.int64, device=params.device)
         with torch.no_grad():
             return self._forward(self.layout.split(params), buffers, x.expand(len(params), *x.shape), keys, False)[0]

@@ -81,9 +81,11 @@ def trace(module: nn.Module, params: Buffers, buffers: Buffers, x: Tensor, keys:
     return Program(recorder.program([outputs, *after.values()]), list(params), list(buffers)), watch.lines()
 
 
-def _generators() -> tuple[str, str, bytes]:
+def _generators() -> tuple[Any, ...]:
     """The state of every generator that a forward may draw from unseen."""
-    return repr(random.getstate()), repr(np.random.get_state()), torch.get_rng_state().numpy().tobytes()  # noqa: NPY002
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    torchs = [state.numpy().tobytes() for state in (torch.get_rng_state(), *devices)]
+    return repr(random.getstate()), repr(np.random.get_state()), *torchs  # noqa: NPY002
 
 
 def _python_state(module: nn.Module) -> dict[str, str]:

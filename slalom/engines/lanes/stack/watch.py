@@ -14,6 +14,7 @@ class Watch:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
+        self.device = next(module.parameters()).device
         self.running: list[str] = []
         self.seen: dict[str, set[str]] = {}
         self.hooks: list[Any] = []
@@ -38,7 +39,9 @@ class Watch:
     def used(self, func: Any) -> None:
         """A lane form took the place of `func`."""
         how = HOW[func]
-        self.seen.setdefault(self.running[-1] if self.running else "", set()).add(how if isinstance(how, str) else how())
+        self.seen.setdefault(self.running[-1] if self.running else "", set()).add(
+            how if isinstance(how, str) else how(self.device)
+        )
 
     def lines(self) -> list[str]:
         """`Linear: one batched matrix product (fc1, fc2)`, a line for each kind of layer that ran."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import re
 import subprocess
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -17,7 +18,6 @@ import torch
 
 from slalom.engines.kernels.cuda.driver import Driver
 from slalom.engines.kernels.cuda.gpu import Gpu
-from slalom.engines.kernels.cuda.source import KERNELS
 
 HERE = Path(__file__).parent
 FLAGS = ("-std=c++17", "-O1", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-shared", "-w")
@@ -42,7 +42,9 @@ class Emulated(Gpu):
         made = self.folder / f"{name}.so"
         if not made.exists():
             text = self.folder / f"{name}.cpp"
-            text.write_text("\n".join(['#include "shim.h"', source, *(f"EMULATE({k})" for k in KERNELS)]))
+            text.write_text(
+                "\n".join(['#include "shim.h"', source, *(f"EMULATE({k})" for k in re.findall(r"^KERNEL (\w+)", source, re.M))])
+            )
             compiled(text, made, f"-I{HERE}")
         return str(made).encode() + b"\0"
 

@@ -79,7 +79,7 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
     f->call = (void (*)(void **))dlsym(module, longer);
     snprintf(longer, sizeof longer, "%s_sizes", name);
     f->sizes = (int (*)(unsigned long *))dlsym(module, longer);
-    f->waits = !strcmp(name, "slalom_squares") || !strcmp(name, "slalom_prepare");
+    f->waits = !strcmp(name, "slalom_squares") || !strcmp(name, "slalom_prepare") || !strncmp(name, "slalom_lane_", 12);
     *function = f;
     return f->call && f->sizes ? 0 : 500;
 }
