@@ -187,4 +187,4 @@ def main() -> None:
         (RESULT / "tune.txt").write_text("\n".join([*head, *itertools.chain(*lines.values())]) + "\n")
         if fresh:
             print(f"{task}: {next(line for line in lines[task] if line.startswith(f'seed {seed:2d} '))}", flush=True)
-    print((RESULT / "tune.txt").read_text(), flush=True)
+    print("\n".join(itertools.chain(*(told(t, goals[t]) for t in tasks))), flush=True)
