@@ -54,7 +54,7 @@ def restart(trials: int = 10_000, batch: int = 32) -> tuple[float, float]:
     for b in range(0, trials, batch):
         numbers = range(b, min(b + batch, trials))
         points = [{"number": n, "point": SPACE.random(0, n), "attrs": {}, "seed": n, "enqueued": False} for n in numbers]
-        lines.append(to_text(line_of(BatchAsked(b // batch, points, 0.0))))
+        lines.append(to_text(line_of(BatchAsked(b // batch, points, 0.0, [1, 3, 9, 27], 0))))
         standing = [[n, EPOCHS, 1.0 + n / trials, 0.5, 1.0 + n / trials, ""] for n in numbers]
         states = {str(n): "finished" for n in numbers}
         lines.append(to_text(line_of(RungDone(b // batch, 0, EPOCHS, standing, states, [], 0.0, 0))))

@@ -34,7 +34,12 @@ def tune(
         int | None, typer.Option(metavar="K", help="K-fold validation in place of the validation part.", show_default="none")
     ] = None,
     space: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A TOML file of what may vary.", show_default="a sensible one")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A TOML file of what may vary, such as lr = {low = 1e-4, high = 1, log = true}.",
+            show_default="a sensible one",
+        ),
     ] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="N|TIME", help="200 (trials), 5m, 1h, '1e6 lane_steps'.", show_default="1m")

@@ -6,6 +6,7 @@ import json as json_format
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +151,11 @@ class LiveSearch(Watch):
         table = Table(box=None, padding=(0, 1), header_style="dim", expand=True)
         for name in ("trial", "epochs", "loss", self.started.metric):
             table.add_column(name, no_wrap=True, justify="right", min_width=max(len(name), 6))
-        table.add_column("configuration", no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column("configuration", overflow="fold", ratio=1)
         for k, t in enumerate(self.history.ranking()[:SHOWN]):
-            config = shown(self.history.space.varying(t.config))
+            config = Text(shown(self.history.space.varying(t.config)))
+            if k:  # the best one is shown whole
+                config.no_wrap, config.overflow = True, "ellipsis"
             row = (str(t.number), str(t.epoch), f"{t.loss:.4f}", f"{t.metric:.4f}", config)
             table.add_row(*row, style="bold green" if k == 0 else "")
         return table
@@ -204,7 +207,8 @@ def watch(start: Callable[[Watch], Any], chosen: Mode, report: Path | None) -> i
     try:
         where = report or (None if result.directory is None else Path(result.directory) / "report.html")
         if where is not None:
-            page = str(result.report(where))
+            with out.status("importance and the page") if chosen == "live" else nullcontext():
+                page = str(result.report(where))
     finally:  # a page that cannot be written must not cost the answer
         close(view, result, chosen, page, out)
     if result.stopped is not None:

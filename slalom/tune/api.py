@@ -60,7 +60,7 @@ def tune(
     - `budget`: trials (200), time (`"5m"`), or `"1e6 lane_steps"`. `method`: auto, random, grid, bayesian, gp, evolution, cma,
       annealing, or manual (what you `enqueue` alone). `points`: values of each number in a grid.
     - `epochs`: the most that a trial is trained for; at epochs 1, 3, 9 (by `halving`) the best third of a batch of `lanes`
-      goes on.
+      goes on; the next batches have fewer trials and are compared at 3 and 9, and at 9 alone, and so on by turns.
     - `objective`: validation `"loss"` or `"metric"` is what is searched by. `enqueue`: configurations of your own to try first.
     - `seeds`: fresh ones over which the winner and its near-equals (`finalists`) are trained anew; the test part is opened once.
     - `folds`: k-fold validation in place of the validation part: a configuration is k lanes, measured by their mean; at last the

@@ -123,7 +123,8 @@ class Driver:
         """Batches under way, from their last rung."""
         for number, at in sorted(self.history.batches.items()):
             trials = [t for t in self.history.trials if t.batch == number]
-            bracket = Bracket.of(self.problem, number, [self._member(t.number) for t in trials], self.plan.rungs)
+            rungs = at["rungs"] or self.plan.rungs
+            bracket = Bracket.of(self.problem, number, [self._member(t.number) for t in trials], rungs)
             bracket.alive, bracket.rung = list(at["kept"]), at["rung"] + 1
             if at["rung"] >= 0 and self.record is not None:
                 bracket.states = self.record.read_checkpoint(number, at["rung"])
@@ -131,11 +132,13 @@ class Driver:
 
     def _member(self, number: int) -> Member:
         trial = self.history.trials[number]
-        return Member(number, trial.config, trial.seed, self.plan.seed)
+        return Member(number, trial.config, trial.seed, self.plan.seed if trial.order is None else trial.order)
 
     def _ask(self) -> bool:
         """The next batch; False where there is none."""
-        left = self.plan.lanes
+        number = 1 + max((t.batch for t in self.history.trials), default=-1)
+        ladder = self.plan.ladders[number % len(self.plan.ladders)]
+        left = ladder.lanes
         if self.plan.trials is not None:
             left = min(left, self.plan.trials - len(self.history.trials))
         begin, idle = time.perf_counter(), not self.brackets
@@ -152,18 +155,22 @@ class Driver:
         if not points:
             self.exhausted = True
             return False
-        number = 1 + max((t.batch for t in self.history.trials), default=-1)
         trials = [
             {"number": start + i, "point": a.point, "attrs": a.attrs, "seed": self._seed(start + i), "enqueued": own}
             for i, (a, own) in enumerate(points)
         ]
-        self.tell(BatchAsked(number, trials, seconds))
+        self.tell(BatchAsked(number, trials, seconds, ladder.rungs, self._order(number)))
         members = [self._member(start + i) for i in range(len(trials))]
-        self._give_out(Bracket.of(self.problem, number, members, self.plan.rungs))
+        self._give_out(Bracket.of(self.problem, number, members, ladder.rungs))
         return True
 
     def _seed(self, number: int) -> int:
         return (self.plan.seed + 1_000_003 * (number + 1)) % 2**32
+
+    def _order(self, batch: int) -> int:
+        """Of the data. The same within a batch, so that its trials are compared under one; another for the next, since an order
+        moves all results and one in which a good one cannot be had would be the whole search's."""
+        return (self.plan.seed + 15_485_863 * batch) % 2**32
 
     def _give_out(self, bracket: Bracket) -> None:
         self.brackets[bracket.number] = bracket

@@ -31,11 +31,16 @@ class Started:
 
 @dataclass(frozen=True)
 class BatchAsked:
-    """A batch of points: `trials` holds number, point, attrs, seed and enqueued of each. `seconds`: the sampler's time."""
+    """A batch of points: `trials` holds number, point, attrs, seed and enqueued of each. `seconds`: the sampler's time.
+
+    `rungs`: the epochs at which they are compared. `order`: what the order of their data is drawn by.
+    """
 
     batch: int
     trials: list[dict[str, Any]]
     seconds: float
+    rungs: list[int]
+    order: int
 
 
 @dataclass(frozen=True)

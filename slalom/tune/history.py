@@ -25,6 +25,7 @@ class Trial:
     point: Config
     batch: int
     seed: int
+    order: int | None = None  # of the data; None: the search's seed
     attrs: dict[str, Any] = field(default_factory=dict)
     enqueued: bool = False
     state: str = "running"
@@ -33,6 +34,7 @@ class Trial:
     metric: float = math.nan
     value: float | None = None
     rungs: list[tuple[int, float, float]] = field(default_factory=list)  # epoch, loss, metric
+    told: list[tuple[int, float]] = field(default_factory=list)  # epoch, value
     reason: str = ""
 
     def __str__(self) -> str:
@@ -59,7 +61,7 @@ class History:
         self.space = space
         self.budget = budget or Budget()
         self.trials: list[Trial] = []
-        self.batches: dict[int, dict[str, Any]] = {}  # those under way: rung done so far, numbers kept
+        self.batches: dict[int, dict[str, Any]] = {}  # those under way: rung done, numbers kept, rungs (None: the plan's)
         self.seconds = 0.0
         self.lane_steps = 0
         self.sampling = 0.0
@@ -97,10 +99,11 @@ class History:
     def _asked(self, line: dict[str, Any]) -> None:
         for t in line["trials"]:
             config = self.space.active(t["point"])
-            made = Trial(t["number"], config, t["point"], line["batch"], t["seed"], t.get("attrs", {}), t.get("enqueued", False))
+            noted, own = t.get("attrs", {}), t.get("enqueued", False)
+            made = Trial(t["number"], config, t["point"], line["batch"], t["seed"], line.get("order"), noted, own)
             self.trials.append(made)
         self.sampling += float(line["seconds"])
-        self.batches[line["batch"]] = {"rung": -1, "kept": [t["number"] for t in line["trials"]]}
+        self.batches[line["batch"]] = {"rung": -1, "kept": [t["number"] for t in line["trials"]], "rungs": line.get("rungs")}
 
     def _rung(self, line: dict[str, Any]) -> None:
         for number, epoch, loss, metric, value, reason in line["standings"]:
@@ -108,18 +111,21 @@ class History:
             trial.epoch, trial.loss, trial.metric, trial.reason = epoch, _number(loss), _number(metric), reason
             trial.rungs.append((epoch, trial.loss, trial.metric))
             trial.value = _number(value)
+            trial.told.append((epoch, trial.value))
         for number, state in line["states"].items():
             self.trials[int(number)].state = state
         self.seconds, self.lane_steps = float(line["seconds"]), line["lane_steps"]
         if line["kept"]:
-            self.batches[line["batch"]] = {"rung": line["rung"], "kept": line["kept"]}
+            self.batches[line["batch"]] |= {"rung": line["rung"], "kept": line["kept"]}
         else:
             self.batches.pop(line["batch"], None)
 
     def pasts(self) -> list[Past]:
         """The trials as samplers see them; those under way without a value."""
         return [
-            Past(t.number, t.point, None if t.state == "running" else t.value, t.epoch, t.state == "finished", t.attrs)
+            Past(t.number, t.point, None, attrs=t.attrs)
+            if t.state == "running"
+            else Past(t.number, t.point, t.value, t.epoch, t.state == "finished", t.attrs, tuple(t.told))
             for t in self.trials
         ]
 

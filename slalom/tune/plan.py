@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slalom.core.errors import BadValueError
 from slalom.tune.budget import Budget
-from slalom.tune.rungs import rung_epochs
+from slalom.tune.rungs import Ladder, ladders
+
+POPULATIONS = ("evolution", "cma")
 
 
 class TunePlan(BaseModel):
@@ -53,9 +55,15 @@ class TunePlan(BaseModel):
         return Budget(self.trials, self.seconds, self.lane_steps)
 
     @property
+    def ladders(self) -> list[Ladder]:
+        """What batches take turns in; a method whose batch is a population has batches of one size."""
+        made = ladders(self.epochs, self.halving, self.lanes)
+        return made[:1] if self.method in POPULATIONS else made
+
+    @property
     def rungs(self) -> list[int]:
         """Epochs at which trials are compared, the last being the end."""
-        return rung_epochs(self.epochs, self.halving)
+        return self.ladders[0].rungs
 
 
 def make_plan(**fields: Any) -> TunePlan:

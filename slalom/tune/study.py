@@ -123,14 +123,14 @@ class Study:
             made = found[0]
         own = bool(made.attrs.get("enqueued"))
         trial = {"number": number, "point": made.point, "attrs": made.attrs, "seed": number, "enqueued": own}
-        self._tell(BatchAsked(number, [trial], 0.0))
+        self._tell(BatchAsked(number, [trial], 0.0, [1], self.seed))
         return self.trials[number]
 
     @staticmethod
     def _finite(past: Past, worst: float) -> Past:
         if past.value is None or math.isfinite(past.value):
             return past
-        return Past(past.number, past.point, worst, past.epoch, past.finished, past.attrs)
+        return Past(past.number, past.point, worst, past.epoch, past.finished, past.attrs, past.curve)
 
     def tell(self, number: int, value: float) -> None:
         """How a trial did; NaN or infinity counts as the worst so far."""

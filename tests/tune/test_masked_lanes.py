@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import slalom
-from slalom.engines.lanes.layout import initialise
+from slalom.engines.lanes.layout import Layout, initialise
 from slalom.engines.lanes.native.each import own_row
 from slalom.tune.lanes import MASKED, Architecture, embedded, mlp_of
 from slalom.tune.lanes.architecture import SHARED, Frame
@@ -200,3 +200,25 @@ def test_rows_drop_what_the_model_alone_drops():
     for k, shape in enumerate(shapes):
         made = own_row(mlp_of(shape, (IN,), OUT).double(), many.weights(k)["row"])
         assert difference(made, apart(padded, k, shape)) <= 1e-10
+
+
+@pytest.mark.parametrize("name", ["adam", "momentum"])
+def test_a_row_has_the_same_bits_beside_a_longer_one_and_what_follows_it_is_let_be(name):
+    """Also where the longer one is too long for the update's log, and with a clip, whose norm is the lane's own."""
+    x, y = data()
+    small, large = Architecture((7,), "tanh"), Architecture((400, 400), "relu")
+    given = OPTIMIZERS[name][1]
+
+    def trained(shapes):
+        lanes = slalom.lanes_of(name, seed=[5] * len(shapes), clip=0.05, **given)
+        smalls = [initialise(lambda s=s: mlp_of(s, (IN,), OUT), 5).double() for s in shapes]
+        modules, choice = rowed(shapes, smalls, "cross_entropy", x)
+        with torch.no_grad():
+            modules[0].row[Layout.of(smalls[0]).length :] = 3.0
+        made = slalom.Lanes(modules, lanes, loss="cross_entropy", example=(x, y), mechanism=choice, dtype=torch.float64)
+        made.epoch(x, y, batches()[:8])
+        return made.weights(0)["row"], Layout.of(smalls[0]).length
+
+    (alone, length), (beside, _) = trained([small]), trained([small, large])
+    assert torch.equal(beside[:length], alone[:length])
+    assert torch.all(beside[length:] == 3.0)

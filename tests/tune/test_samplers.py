@@ -13,7 +13,7 @@ from slalom.tune import Categorical, Float, Int, Space
 from slalom.tune.samplers import chosen, sampler_of
 from slalom.tune.samplers.base import Past
 from slalom.tune.samplers.plain import GridSearch, grid_points
-from slalom.tune.samplers.study import distribution, inward, outward
+from slalom.tune.samplers.study import at_level, distribution, inward, level_of, outward
 
 SPACE = Space(
     {
@@ -84,11 +84,29 @@ def test_points_of_a_batch_are_those_that_optunas_own_tpe_gives():
         told |= {"intermediate_values": {p.epoch: p.value}} if state == TrialState.PRUNED else {}
         params = {k: outward(SPACE[k], v) for k, v in p.point.items()}
         study.add_trial(create_trial(state=state, params=params, distributions=kinds, **told))
-    for asked in ours:
+    *modelled, second, last = ours  # two of eight are random
+    assert [second.point, last.point] == [SPACE.random(0, i) for i in (156, 157)]
+    for asked in modelled:
         theirs = study.ask(kinds).params
         assert asked.point == {
             k: pytest.approx(inward(SPACE[k], theirs[k]), rel=1e-9) if k != "optimizer" else theirs[k] for k in SPACE
         }
+
+
+def test_a_model_compares_trials_at_the_highest_epoch_that_enough_have_come_to():
+    """By hand: 12 were measured at 1 and 3, 4 of them at 9; best at 3 is who is worst at 9."""
+    curves = [((1, 0.5), (3, 0.1 * i), *([(9, 1.0 - 0.1 * i)] if i < 4 else [])) for i in range(12)]
+    early = [Past(20 + i, SPACE.random(1, i), 0.9, 1, False, {}, ((1, 0.9),)) for i in range(5)]
+    past = [Past(i, SPACE.random(0, i), c[-1][1], c[-1][0], len(c) == 3, {}, c) for i, c in enumerate(curves)]
+    assert level_of([*past, *early]) == 3
+    assert [at_level(p, 3).value for p in past] == [0.1 * i for i in range(12)]
+    assert all(at_level(p, 3).finished for p in past)
+    assert [at_level(p, 3) for p in early] == early  # they came less far: behind all others
+    assert level_of([*past[2:6], *early]) == 1  # too few anywhere
+    under_way = [Past(50, SPACE.random(2, 0))]
+    assert level_of([*past, *early, *under_way]) == 3
+    whole = [Past(i, p.point, 0.5, 9, True, {}, ((9, 0.5),)) for i, p in enumerate(past)]
+    assert level_of(whole) is None  # nothing was pruned: Optuna's TPE as it is
 
 
 def test_densities_are_optunas_to_rounding():

@@ -47,9 +47,13 @@ def whole(tmp_path_factory):
 
 def test_a_search_keeps_the_best_third_and_says_what_it_found(whole):
     assert whole._plan.rungs == [1, 3, 9] == rung_epochs(9, 3)
-    for batch in (0, 1):
+    assert [[r.lanes, r.rungs] for r in whole._plan.ladders] == [[6, [1, 3, 9]], [3, [3, 9]]]  # 2.3 and 5 epochs a trial
+    assert len({t.order for t in whole.trials}) == 3  # a batch has one order of the data, and each its own
+    for batch, rungs in enumerate([((6, 1), (2, 3), (1, 9)), ((3, 3), (1, 9)), ((3, 1), (1, 3), (1, 9))]):
         trials = [t for t in whole.trials if t.batch == batch]
-        for n, epoch in ((6, 1), (2, 3), (1, 9)):
+        assert len({t.order for t in trials}) == 1
+        assert {e for t in trials for e, _, _ in t.rungs} == {epoch for _, epoch in rungs}
+        for n, epoch in rungs:
             there = [t for t in trials if t.epoch >= epoch]
             assert len(there) == n
             losses = {t.number: {e: x for e, x, _ in t.rungs}[epoch] for t in there}

@@ -14,7 +14,8 @@ class Past:
     """A trial as a sampler sees it: its whole point, and how it did.
 
     `value`: what is minimised, finite; None while it is under way. `epoch`: what it was trained for. `finished`: it ran to the
-    end; else it was pruned, or diverged. `attrs`: what the sampler noted when it gave the point.
+    end; else it was pruned, or diverged. `attrs`: what the sampler noted when it gave the point. `curve`: epochs at which it was
+    measured, and what would have been minimised there.
     """
 
     number: int
@@ -23,6 +24,7 @@ class Past:
     epoch: int = 0
     finished: bool = False
     attrs: dict[str, Any] = field(default_factory=dict)
+    curve: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
 """Optuna's samplers (TPE, GP, NSGA-II) on a study in memory, or in a storage that several drivers share.
 
 A sampler is made anew for each batch from (seed, trials so far), so that what it does follows from the history. TPE keeps
-Optuna's defaults of version 5: multivariate, constant liar. All parameters are asked for in every trial; those not in use there
-are a little noise to the model and cost no branch of the search its relation to the rest.
+Optuna's defaults of version 5: multivariate, constant liar. Where trials are pruned, it is given them as BOHB has it (Falkner,
+Klein & Hutter 2018): compared at the highest epoch that enough of them have come to, not by how far they were let go, and one in
+three points of a batch is drawn at random, since what is cut early may mislead any model of it. All parameters are asked for in
+every trial; those not in use there are a little noise to the model and cost no branch of the search its relation to the rest.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 NOTED = "Ordered:generation"  # what NSGA-II writes to a trial when it makes it (Optuna takes the name of the class)
 SHARED = "optuna"  # a trial's number in a study that several searches share
+CHANCE = 3  # one in so many points of a batch is random (BOHB's share)
+ENOUGH = 10  # trials that an epoch is compared at; BOHB has one more than there are parameters
 RAW = "raw"  # numbers as Optuna gave them, where ours round differently: a resumed search models the very same
 
 
@@ -65,6 +70,23 @@ def inward(param: Param, value: Any) -> Value:
     return value  # type: ignore[no-any-return]
 
 
+def level_of(history: Sequence[Past]) -> int | None:
+    """The highest epoch at which enough trials that have ended were measured; None where nothing was pruned."""
+    ended = [p for p in history if p.value is not None]
+    if all(p.finished or not p.curve for p in ended):
+        return None
+    measured = Counter(epoch for p in ended for epoch, _ in p.curve)
+    return max([e for e, n in measured.items() if n >= ENOUGH], default=min(measured))
+
+
+def at_level(past: Past, level: int) -> Past:
+    """A trial as if that epoch were the last; one whose own end comes before has its value there."""
+    there = dict(past.curve).get(level)
+    if past.value is None or there is None:
+        return past
+    return Past(past.number, past.point, there, level, True, past.attrs)
+
+
 def quiet(make: Callable[[], Any]) -> Any:
     """`make()` without Optuna's word that a feature may change."""
     import optuna
@@ -87,6 +109,7 @@ class OptunaSampler:
         self.shared = storage is not None
         self.theirs: dict[int, int] = {}  # our number -> Optuna's
         self.told: set[int] = set()
+        self.level: int | None = None  # the epoch at which TPE compares trials; None: at their end, the pruned ones behind
         self.began = datetime.now()  # Optuna wants a time; nobody reads it
 
     def _sampler(self, trials: int) -> optuna.samplers.BaseSampler:
@@ -102,6 +125,15 @@ class OptunaSampler:
         from slalom.tune.samplers.evolution import Ordered
 
         return Ordered(self.distributions, self.size, seed)
+
+    def _levelled(self, history: Sequence[Past]) -> Sequence[Past]:
+        """The trials as TPE compares them; where that is another epoch than before, the study begins anew."""
+        if self.kind != "tpe" or self.shared:
+            return history
+        level = level_of(history)
+        if level != self.level:
+            self.level, self.study, self.theirs, self.told = level, new_study(None, ""), {}, set()
+        return history if level is None else [at_level(p, level) for p in history]
 
     def _bring(self, history: Sequence[Past]) -> None:
         """Let the study know what has been asked and told since."""
@@ -168,9 +200,16 @@ class OptunaSampler:
             self._bring(history)
 
     def ask(self, count: int, history: Sequence[Past]) -> list[Asked]:
-        self._bring(history)
+        self._bring(self._levelled(history))
         self.study.sampler = sampler = self._sampler(len(history))
-        points = sampler.batch(self.study, count) if self.kind == "tpe" and not self.shared else None  # type: ignore[attr-defined]
+        chance = count // CHANCE if self.kind == "tpe" and not self.shared and history else 0
+        if chance:
+            drawn = [Asked(self.space.random(self.seed, len(history) + i)) for i in range(count - chance, count)]
+            return self._modelled(sampler, count - chance, history) + drawn
+        return self._modelled(sampler, count, history)
+
+    def _modelled(self, sampler: Any, count: int, history: Sequence[Past]) -> list[Asked]:
+        points = sampler.batch(self.study, count) if self.kind == "tpe" and not self.shared else None
         if points is not None:  # the study hears of them from the history
             alone = {k: outward(p, p.grid(1)[0]) for k, p in self.space.params.items() if self.distributions[k].single()}
             return [self._asked({**alone, **params}, {}) for params in points]

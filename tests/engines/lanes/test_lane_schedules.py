@@ -12,8 +12,20 @@ from torch.optim import lr_scheduler as lr
 
 from slalom.core.errors import BadValueError
 from slalom.engines.lanes import Lane, Lanes, lanes_of
+from slalom.engines.lanes.factors import Factors, Swing
+from slalom.engines.lanes.layout import initialise
 from slalom.rules import adam, sgd
-from slalom.schedules import Constant, Cosine, OneCycle, Plateau, StepDecay, Triangular, Warmup
+from slalom.schedules import (
+    Constant,
+    Cosine,
+    ExponentialDecay,
+    OneCycle,
+    Plateau,
+    PolynomialDecay,
+    StepDecay,
+    Triangular,
+    Warmup,
+)  # fmt: skip
 
 STEPS = 24
 G = torch.Generator().manual_seed(0)
@@ -150,3 +162,33 @@ def test_what_a_lane_cannot_take():
     assert Lane(adam()).momentum_hyper == "b1"
     assert lanes_of(torch.optim.Adam, lr=0.1, betas=(0.0, 0.9))[0].momentum_hyper is None
     assert lanes_of("sgd", schedule=Constant(0.5))[0].schedule(3) == 0.5
+
+
+KINDS = [
+    Cosine(STEPS, final=0.1), CYCLE, StepDecay(every=7), ExponentialDecay(0.97), PolynomialDecay(STEPS, power=1.7),
+    Warmup(steps=5, then=Cosine(STEPS)),
+]  # fmt: skip
+
+
+def test_what_schedules_say_of_a_step_does_not_depend_on_the_steps_asked_with_it():
+    """To the bit, so that a block of steps may be cut anywhere; and a schedule's own word for single steps, to rounding."""
+    many = lanes_of("adam", lr=[0.01] * (len(KINDS) + 1), schedule=[*KINDS, lambda step: 1 / (step + 1)])
+    factors, every = Factors(many), range(1, STEPS + 1)
+    whole = factors.at(every)
+    pieces = [factors.at(every[a:b]) for a, b in ((0, 1), (1, 4), (4, 20), (20, STEPS))]
+    assert np.array_equal(np.concatenate(pieces), whole)
+    assert np.array_equal(np.concatenate([factors.at([t]) for t in every]), whole)
+    assert np.allclose(whole, [[lane.schedule(t - 1) for lane in many] for t in every], rtol=1e-14, atol=0)
+    swing = Swing(many)
+    assert set(swing.at(every)) == {1}
+    assert np.allclose(swing.at(every)[1], [CYCLE.momentum(t - 1) for t in every], rtol=1e-14, atol=0)
+    assert np.array_equal(np.concatenate([swing.at([t])[1] for t in every]), swing.at(every)[1])
+
+
+def test_a_factory_draws_as_after_torchs_own_seed():
+    before = torch.get_rng_state()
+    made = initialise(lambda: nn.Linear(4, 3), 123)
+    assert torch.equal(torch.get_rng_state(), before)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(123)
+        assert all(torch.equal(a, b) for a, b in zip(made.parameters(), nn.Linear(4, 3).parameters(), strict=True))

@@ -13,7 +13,7 @@
     const scale = slalom.lossScale(losses.map(seen), B, 14), last = Math.max(1, ...data.points.map((p) => p.number));
     const x = (n) => L + (n / last) * (W - L - 12);
     for (const [y, words] of scale.ticks) svg.append(slalom.line(L, y, W - 8, y), slalom.text(L - 6, y + 4, words, "end"));
-    svg.append(slalom.text(W / 2, H - 6, "trial"), slalom.text(L, H - 6, "0"), slalom.text(W - 12, H - 6, String(last)));
+    svg.append(slalom.text(W / 2, H - 6, "trial"), slalom.text(L, H - 6, "0"), slalom.text(W - 2, H - 6, String(last), "end"));
     let best = Infinity, path = "";
     for (const p of [...good].sort((a, b) => a.number - b.number)) {
       svg.append(slalom.dot(x(p.number), scale.at(seen(p.loss)), p));
@@ -27,7 +27,7 @@
 
   slalom.importances = (W) => {
     const rows = data.axes.filter((a) => a.importance !== null).sort((a, b) => b.importance - a.importance);
-    const L = 16 + 7 * Math.max(8, ...rows.map((a) => a.name.length)), R = W - 50, svg = slalom.frame(W, Math.max(rows.length, 1) * 24 + 8, "importance of each hyper");
+    const L = 16 + 8.2 * Math.max(8, ...rows.map((a) => a.name.length)), R = W - 50, svg = slalom.frame(W, Math.max(rows.length, 1) * 24 + 8, "importance of each hyper");
     const most = Math.max(0.01, ...rows.map((a) => a.importance + (a.spread || 0)));
     rows.forEach((a, i) => {
       const y = 6 + i * 24, w = (v) => (Math.max(v, 0) / most) * (R - L);
