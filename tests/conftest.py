@@ -25,6 +25,14 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
+def emulated(tmp_path_factory):
+    """The CUDA device that the processor plays: one a process, since its kernels find their runtime by its names."""
+    from tests.engines.kernels.cuda.emulation import Emulated
+
+    return Emulated(tmp_path_factory.mktemp("emulated"))
+
+
+@pytest.fixture(scope="session")
 def chromium():
     """One browser for the whole session, driven by playwright; what it needs is skipped, loudly, where there is none."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)

@@ -11,7 +11,7 @@ import torch
 import slalom
 from slalom.core.errors import BadValueError
 from slalom.engines.lanes.cuda import place
-from tests.engines.lanes.cuda.conftest import emulated, played  # noqa: F401
+from tests.engines.lanes.cuda.conftest import played  # noqa: F401
 from tests.engines.lanes.cuda.played import PlayedStage
 
 SMALL = {"rules": ["sgd", "adam"], "lrs": [0.01, 0.1], "seeds": [0, 1], "epochs": 3, "batch_size": 8, "widen": False}

@@ -8,11 +8,6 @@ from slalom.engines import device, fused_cuda
 from tests.engines.kernels.cuda.emulation import Emulated
 
 
-@pytest.fixture(scope="session")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Emulated:
-    return Emulated(tmp_path_factory.mktemp("emulated"))
-
-
 @pytest.fixture
 def played(emulated: Emulated, monkeypatch: pytest.MonkeyPatch) -> Emulated:
     """Every `cpu` tensor counts as on the device; its step is what a GPU would be given."""

@@ -12,11 +12,6 @@ from tests.engines.kernels.cuda.emulation import Emulated
 from tests.engines.lanes.cuda.played import PlayedStage
 
 
-@pytest.fixture(scope="session")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Emulated:
-    return Emulated(tmp_path_factory.mktemp("emulated"))
-
-
 @pytest.fixture
 def played(emulated: Emulated, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedStage]:
     """Every lane on the processor is on the device."""
