@@ -17,6 +17,7 @@ from slalom.doctor.fixes.learning_rate import times
 
 GAINED = 0.6  # of the skill at a higher rate: a run at a usual rate that has come so far wants more steps, and is not at fault
 COOLED, EARLY = 0.03, 0.6  # of the peak rate; of the epochs
+SPENT = 0.35  # of the epochs: schedules of healthy runs, steps at 30, 60 and 90 % among them, are not over so soon
 MOMENTUM = 0.95
 FEW, TINY = 8, 2  # rows of a batch
 WHOLE = 0.4  # of the rows in one batch
@@ -219,7 +220,7 @@ def decayed(case: Case) -> list[Suspect]:
             lambda k: k.fixed("lr_decays_too_early", 2),
             1.15,
             at * case.setup.steps_per_epoch,
-            strong=True,
+            strong=at / len(rates) < SPENT,
         )
     ]
 
