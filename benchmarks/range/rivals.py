@@ -1,7 +1,7 @@
-"""Other finders' rules, re-implemented from their sources (`lr_and_pictures.md` A1, A2), on raw losses of a one-pass test.
+"""Other finders' rules on raw losses of a one-pass test: the packages' own where installed (`packages`), else these here.
 
-Not the packages themselves: torch-lr-finder, fastai and Lightning each bring their own training loop; the rules are a few lines.
-`losses [steps]` are those before each update, infinite from where the run diverged.
+torch-lr-finder, fastai and Lightning each bring their own training loop; smoothing and stopping are re-implemented from their
+sources (`lr_and_pictures.md` A1, A2). `losses [steps]` are those before each update, infinite from where the run diverged.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+
+from benchmarks.range import packages
 
 Rule = Callable[[np.ndarray, np.ndarray], float | None]
 
@@ -23,20 +25,20 @@ def ema(losses: np.ndarray, beta: float, debiased: bool) -> np.ndarray:
     return made
 
 
-def _stopped(lrs: np.ndarray, smooth: np.ndarray, times: float, ahead: int, behind: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cut where the smoothed loss passes `times` its least or is not finite, then trimmed at both ends."""
+def _stopped(lrs: np.ndarray, smooth: np.ndarray, times: float) -> tuple[np.ndarray, np.ndarray]:
+    """Cut where the smoothed loss passes `times` its least or is not finite."""
     best, end = np.inf, len(smooth)
     for t, loss in enumerate(smooth):
         if not np.isfinite(loss) or (t > 1 and loss > times * best):
             end = t + 1 if np.isfinite(loss) else t
             break
         best = min(best, loss)
-    return lrs[ahead : end - behind], smooth[ahead : end - behind]
+    return lrs[:end], smooth[:end]
 
 
 def fastai(rule: Rule) -> Rule:
     def run(lrs: np.ndarray, losses: np.ndarray) -> float | None:
-        x, y = _stopped(lrs, ema(losses, 0.98, True), 4.0, 10, 5)
+        x, y = (v[10:-5] for v in _stopped(lrs, ema(losses, 0.98, True), 4.0))
         return rule(x, y) if len(x) > 3 else None
 
     return run
@@ -75,30 +77,48 @@ def minimum(lrs: np.ndarray, losses: np.ndarray) -> float | None:
     return float(lrs[int(np.argmin(losses))] / 10)
 
 
-def torch_lr_finder(lrs: np.ndarray, losses: np.ndarray) -> float | None:
-    x, y = _stopped(lrs, ema(losses, 0.95, False), 5.0, 10, 5)
-    return float(x[int(np.argmin(np.gradient(y)))]) if len(x) > 3 else None
+def steepest(lrs: np.ndarray, losses: np.ndarray) -> float | None:
+    """torch-lr-finder's, of the curve from its 11th to its 6th point from the end."""
+    return float(lrs[10:-5][int(np.argmin(np.gradient(losses[10:-5])))])
 
 
-def lightning(linear: bool) -> Rule:
-    """Before 2.5.3 the gradient was taken against the index, from then on against the rate itself (`linear`)."""
-
+def torch_lr_finder(rule: Rule) -> Rule:
     def run(lrs: np.ndarray, losses: np.ndarray) -> float | None:
-        x, y = _stopped(lrs, ema(losses, 0.98, True), 4.0, 10, 1)
-        if len(x) < 3:
-            return None
-        return float(x[int(np.argmin(np.gradient(y, x) if linear else np.gradient(y)))])
+        x, y = _stopped(lrs, ema(losses, 0.95, False), 5.0)
+        return rule(x, y) if len(x) > 18 else None
 
     return run
 
 
+def by_index(lrs: np.ndarray, losses: np.ndarray) -> float | None:
+    """Lightning's before 2.5.3, of the curve from its 11th point to the last but one."""
+    return float(lrs[10:-1][int(np.argmin(np.gradient(losses[10:-1])))])
+
+
+def by_rate(lrs: np.ndarray, losses: np.ndarray) -> float | None:
+    """Lightning's since 2.5.3, where the gradient is taken against the rate itself."""
+    return float(lrs[10:-1][int(np.argmin(np.gradient(losses[10:-1], lrs[10:-1])))])
+
+
+def lightning(rule: Rule) -> Rule:
+    def run(lrs: np.ndarray, losses: np.ndarray) -> float | None:
+        x, y = _stopped(lrs, ema(losses, 0.98, True), 4.0)
+        return rule(x, y) if len(x) > 13 else None
+
+    return run
+
+
+OWN: dict[str, Rule] = {
+    "fastai valley": valley, "fastai slide": slide, "fastai steep": steep, "fastai minimum/10": minimum,
+    "torch-lr-finder": steepest, "Lightning 2.6.6": by_rate,
+}  # fmt: skip
+THEIRS = packages.rules()
+_rule = {**OWN, **THEIRS}
+
 # name -> (lowest rate, highest, rule), 100 steps each
 FINDERS: dict[str, tuple[float, float, Rule]] = {
-    "fastai valley": (1e-7, 10.0, fastai(valley)),
-    "fastai slide": (1e-7, 10.0, fastai(slide)),
-    "fastai steep": (1e-7, 10.0, fastai(steep)),
-    "fastai minimum/10": (1e-7, 10.0, fastai(minimum)),
-    "torch-lr-finder": (1e-7, 10.0, torch_lr_finder),
-    "Lightning < 2.5.3": (1e-8, 1.0, lightning(False)),
-    "Lightning 2.6.6": (1e-8, 1.0, lightning(True)),
+    **{name: (1e-7, 10.0, fastai(_rule[name])) for name in OWN if name.startswith("fastai")},
+    "torch-lr-finder": (1e-7, 10.0, torch_lr_finder(_rule["torch-lr-finder"])),
+    "Lightning < 2.5.3": (1e-8, 1.0, lightning(by_index)),
+    "Lightning 2.6.6": (1e-8, 1.0, lightning(_rule["Lightning 2.6.6"])),
 }

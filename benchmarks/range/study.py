@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.range import held_out_problems, study_problems
+from benchmarks.range import held_out_problems, packages, study_problems
 from benchmarks.range.parameter_free import final_losses, methods
 from benchmarks.range.picks import SEEDS, Pick, collect
 from benchmarks.range.problem import OPTIMIZERS, Problem
+from benchmarks.range.rivals import THEIRS
 from benchmarks.range.truth import Truth, truths
 from slalom.race.environment import environment
 
@@ -89,6 +90,7 @@ def main() -> None:
     print(
         "truth: 29 rates x 3 seeds x 400 steps; cost: training steps over all rates and seeds of one test; see benchmarks/range"
     )
+    print(f"the packages' own rules: {packages.told(list(THEIRS))}; other rivals re-implemented, smoothing and stopping always")
     here = Path(".cache") / "range"
     here.mkdir(parents=True, exist_ok=True)
     for file in here.glob("picks*.json"):
