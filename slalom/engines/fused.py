@@ -168,7 +168,7 @@ class Table:
             self._for = values
         increment_version(self.params)  # before, while what `fits` has looked at is in the cache
         threads = threads_for(self.elements)
-        self.kernel.step(len(self.params), *self._arguments, factor, threads, runner(threads))
+        self.kernel.step(len(self.params), *self._arguments, factor, threads, runner(threads, self.elements))
 
     def _addresses(self) -> tuple[int, ...]:
         """What the compiled step takes, from the table to the hypers."""

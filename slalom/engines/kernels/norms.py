@@ -72,6 +72,6 @@ def sum_of_squares(pointers: NDArray[np.int64], sizes: NDArray[np.int64], stored
     call(
         ctypes.c_int64(sizes.size), ctypes.c_void_p(pointers.ctypes.data), ctypes.c_void_p(sizes.ctypes.data),
         ctypes.c_void_p(first.ctypes.data), ctypes.c_void_p(partial.ctypes.data), ctypes.c_int(threads),
-        ctypes.c_void_p(pool.runner(threads)),
+        ctypes.c_void_p(pool.runner(threads, int(sizes.sum()))),
     )  # fmt: skip
     return float(partial.sum())

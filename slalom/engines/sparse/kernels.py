@@ -210,7 +210,7 @@ class StepKernel(_Compiled):
         row = None if which is None else which.ctypes.data
         self._call(
             len(rows), rows.data_ptr(), first, order, entries.shape[1], table.ctypes.data, entries.data_ptr(), row,
-            coefficients.ctypes.data, sign, threads, pool.runner(threads),
+            coefficients.ctypes.data, sign, threads, pool.runner(threads, entries.numel()),
         )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ RUN = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int, WORK, ctypes.c_void_p
 
 @pytest.fixture
 def run() -> RUN:  # type: ignore[valid-type]
-    address = pool.runner(2)
+    address = pool.runner(2, 10)
     assert address is not None
     return RUN(address)
 
@@ -73,13 +73,14 @@ def test_several_callers_at_once_each_have_all_of_theirs(run) -> None:
 
 
 def test_one_thread_needs_none_and_bound_threads_are_openmps(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pool.runner(1) is None
+    assert pool.runner(1, 10) is None
+    assert pool.runner(2, pool.MOST + 1) is None
     pool._address.cache_clear()
     monkeypatch.setenv("OMP_PROC_BIND", "close")
-    assert pool.runner(2) is None
+    assert pool.runner(2, 10) is None
     monkeypatch.undo()
     pool._address.cache_clear()
-    assert pool.runner(2) is not None
+    assert pool.runner(2, 10) is not None
 
 
 def test_the_numbers_are_those_of_one_thread(three_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +104,7 @@ FORKED = """
 import ctypes, os, sys, threading
 from slalom.engines.kernels import pool
 WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
-run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int, WORK, ctypes.c_void_p)(pool.runner(2))
+run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int, WORK, ctypes.c_void_p)(pool.runner(2, 10))
 def meet():  # two tasks that wait for each other need two threads
     met, both = [], threading.Barrier(2)
     run(2, 2, WORK(lambda _, task: met.append(both.wait(20))), None)
