@@ -240,7 +240,7 @@ class Plan:
             self.rest = list(jobs)
             return
         fit: dict[tuple[Any, ...], list[int]] = {}
-        shared = None if not jobs or device.on_cuda(jobs[0].p) else shared_storage(jobs, settings)
+        shared = shared_storage(jobs, settings)
         if shared is not None:
             fit[None, shared, False] = list(range(len(jobs)))
         for k, job in enumerate(jobs if shared is None else ()):

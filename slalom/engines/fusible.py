@@ -63,7 +63,7 @@ def shared_storage(jobs: Sequence[Job], settings: Settings) -> Storage | None:
 
     One question to all of them at a time, which is far quicker than all questions to one.
     """
-    if not jobs or any(state.window is not None for state in settings.states.values()):
+    if not jobs or device.on_cuda(jobs[0].p) or any(state.window is not None for state in settings.states.values()):
         return None
     params, cells = [job.p for job in jobs], [job.state for job in jobs]
     keys = {name: state_key(settings.rule, name) for name in settings.states}

@@ -19,6 +19,7 @@ from slalom.testing.faults.bench import outcome, shows
 from slalom.testing.faults.spec import Spec
 
 STRANGE = (RuntimeError, ValueError, IndexError, TypeError)  # a mutation that a loss or a shape does not take
+KEPT = Path(".cache") / "doctor"  # what is kept between runs
 KINDS = 3  # tasks of each kind of health
 
 
@@ -89,11 +90,13 @@ def main() -> None:
     parser.add_argument("--label", nargs="+", default=[], help="these alone ('healthy' for healthy runs)")
     parser.add_argument("--match", default="", help="cases whose name holds this")
     parser.add_argument("--verbose", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("/tmp/doctor-design.jsonl"))
-    parser.add_argument("--verdicts", type=Path, default=Path("/tmp/doctor-design-verdicts.json"))
+    parser.add_argument("--out", type=Path, default=KEPT / "design.jsonl")
+    parser.add_argument("--verdicts", type=Path, default=KEPT / "verdicts.json")
     given = parser.parse_args()
     counts = {"faults": 0, "noticed": 0, "lenient": 0, "strict": 0, "healthy": 0, "alarms": 0}
     half = FIT if given.part == "fit" else CHECK
+    for file in (given.out, given.verdicts):
+        file.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings(), given.out.open("w") as file:
         warnings.simplefilter("ignore")
         for case in cases(half, given.seeds, given.bases, given.label, Verdicts(given.verdicts)):
