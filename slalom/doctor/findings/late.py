@@ -25,6 +25,7 @@ LEFT_VAL_GOOD = 0.75
 MUCH = ((0.04, 0.82), (0.07, 0.88))  # skill won, share left, worth telling where noise keeps most of the loss
 RIGHT = 0.009  # of validation rows told right by it more, where there are classes
 AGAIN, AGAIN_VAL = 0.9, 0.97  # shares of the loss left by it with other batches
+PAIR = 2  # runs that these cost: one as it is, one with the branch's schedule
 STILL_HIGH = 0.3  # of the peak rate, at the end
 
 
@@ -57,11 +58,11 @@ def look(case: Case) -> list[Finding]:
 
 def _again(case: Case, trial: Trial) -> bool:
     """Whether other batches show it too, so that it is no luck of the last looks; true where that cannot be paid."""
-    if not case.affordable(1 + FROM):
+    if not case.affordable(PAIR):
         return True
     other = case.setup.seed + 1
     runs = [train(s.changed(seed=other), looks=BRANCH_LOOKS) for s in (case.setup, trial.change.setup)]
-    case.spent += 2
+    case.spent += PAIR
     (mine, mine_val), (its, its_val) = (case.level(run) for run in runs)
     held = math.isnan(its_val) or its_val <= AGAIN_VAL * mine_val
     return its <= AGAIN * mine and held
